@@ -1,0 +1,15 @@
+//! The words that Weir's parts share, so that none of them is spelled twice: streams and subjects, message headers,
+//! the event envelope (CloudEvents), answer and dead letter codes, and what each provider's payload means.
+//!
+//! Nothing here does I/O, reads a clock or knows a client library.
+
+pub mod c2s;
+pub mod code;
+pub mod envelope;
+pub mod header;
+pub mod json;
+pub mod metric;
+pub mod stream;
+
+pub use code::Code;
+pub use envelope::{Envelope, EnvelopeError, EventId};
