@@ -1,0 +1,233 @@
+//! What types cannot say: limits, values that need or exclude each other, and what a role requires.
+
+use std::collections::BTreeSet;
+
+use crate::{
+    EdgeProvider, Nats, Origin, Problem, Role, Settings,
+    key::{self, Kind},
+};
+
+/// Shorter secrets can be guessed, or are placeholders.
+const SECRET_MIN: usize = 16;
+const MAKE_A_SECRET: &str = "make one with `openssl rand -hex 32`";
+
+/// Contradictions, which stop the process; and doubts, which it reports and lives with.
+pub(crate) fn check(settings: &Settings, role: Role) -> (Vec<Problem>, Vec<String>) {
+    let mut findings = Findings { settings, problems: Vec::new(), doubts: Vec::new() };
+    findings.limits();
+    findings.telemetry();
+    findings.nats(&settings.nats);
+    findings.postgres(role);
+    findings.edge(role);
+    findings.c2s(role);
+    (findings.problems, findings.doubts)
+}
+
+struct Findings<'a> {
+    settings: &'a Settings,
+    problems: Vec<Problem>,
+    doubts: Vec<String>,
+}
+
+impl Findings<'_> {
+    fn problem(&mut self, path: &str, text: impl Into<String>) {
+        let origin = self.settings.origins.get(path).unwrap_or(&Origin::Default);
+        self.problems.push(Problem::of(path, origin, text));
+    }
+
+    fn problem_if(&mut self, wrong: bool, path: &str, text: &str) {
+        if wrong {
+            self.problem(path, text);
+        }
+    }
+
+    /// Two settings that mean something only together.
+    fn together(&mut self, left: (&str, bool), right: (&str, bool)) {
+        match (left, right) {
+            ((path, true), (missing, false)) | ((missing, false), (path, true)) => {
+                self.problem(path, format!("needs {missing} ({}) beside it", key::variable(missing)));
+            }
+            _ => {}
+        }
+    }
+
+    fn limits(&mut self) {
+        for entry in self.settings.entries() {
+            let zero = entry.value == 0;
+            let kind = key::find(&entry.key).map(|key| &key.kind);
+            self.problem_if(
+                zero && kind == Some(&Kind::Integer),
+                &entry.key,
+                "`0` is not valid: expected at least 1",
+            );
+        }
+    }
+
+    fn telemetry(&mut self) {
+        let telemetry = &self.settings.telemetry;
+        let ratio = telemetry.sample_ratio;
+        if !(0.0..=1.0).contains(&ratio) {
+            self.problem("telemetry.sample_ratio", format!("`{ratio}` is not valid: expected 0.0 to 1.0"));
+        }
+        let endpoint = telemetry.otlp_endpoint.as_deref();
+        if endpoint.is_some_and(|url| !has_scheme(url, &["http", "https"])) {
+            self.problem("telemetry.otlp_endpoint", "expected a URL such as http://127.0.0.1:4317");
+        }
+        let nameless = telemetry.otlp_headers.iter().any(|header| !header.expose().contains('='));
+        self.problem_if(nameless, "telemetry.otlp_headers", "expected name=value in every element");
+    }
+
+    fn nats(&mut self, nats: &Nats) {
+        self.problem_if(
+            nats.urls.is_empty(),
+            "nats.urls",
+            "expected at least one URL such as nats://127.0.0.1:4222",
+        );
+        let foreign = |url: &String| url.contains("://") && !has_scheme(url, &["nats", "tls"]);
+        self.problem_if(
+            nats.urls.iter().any(foreign),
+            "nats.urls",
+            "expected URLs nats://host:port or tls://host:port",
+        );
+        let monitoring = nats.monitoring_url.as_deref();
+        self.problem_if(
+            monitoring.is_some_and(|url| !has_scheme(url, &["http", "https"])),
+            "nats.monitoring_url",
+            "expected a URL such as http://127.0.0.1:8222",
+        );
+        let replicas = nats.replicas;
+        if ![0, 1, 3, 5].contains(&replicas) {
+            self.problem("nats.replicas", format!("`{replicas}` is not valid: expected 1, 3 or 5"));
+        }
+        let logins = [
+            ("nats.nkey_seed", nats.nkey_seed.is_some()),
+            ("nats.credentials_file", nats.credentials_file.is_some()),
+            ("nats.token", nats.token.is_some()),
+            ("nats.user", nats.user.is_some()),
+        ];
+        let set: Vec<_> = logins.into_iter().filter(|(_, set)| *set).map(|(path, _)| path).collect();
+        if let [first, others @ ..] = set.as_slice()
+            && !others.is_empty()
+        {
+            self.problem(first, format!("excludes {}: log in one way", others.join(", ")));
+        }
+        self.together(("nats.user", nats.user.is_some()), ("nats.password", nats.password.is_some()));
+        self.together(
+            ("nats.tls_cert_file", nats.tls_cert_file.is_some()),
+            ("nats.tls_key_file", nats.tls_key_file.is_some()),
+        );
+    }
+
+    fn postgres(&mut self, role: Role) {
+        match &self.settings.postgres.url {
+            Some(url) if !has_scheme(url.expose(), &["postgres", "postgresql"]) => {
+                self.problem("postgres.url", "expected a URL postgres://user:password@host:port/database");
+            }
+            None if role.stores() => {
+                self.problem(
+                    "postgres.url",
+                    "is missing: expected postgres://user:password@host:port/database",
+                );
+            }
+            _ => {}
+        }
+    }
+
+    fn edge(&mut self, role: Role) {
+        let edge = &self.settings.edge;
+        let tls = edge.tls_cert_file.is_some();
+        self.together(("edge.tls_cert_file", tls), ("edge.tls_key_file", edge.tls_key_file.is_some()));
+        self.problem_if(
+            !edge.tls_client_ca_files.is_empty() && !tls,
+            "edge.tls_client_ca_files",
+            "needs edge.tls_cert_file and edge.tls_key_file: client certificates are checked only where TLS ends",
+        );
+        self.problem_if(
+            edge.metrics_listen == Some(edge.listen) && edge.listen.port() != 0,
+            "edge.metrics_listen",
+            "is the same address as edge.listen: leave it out to serve /metrics there",
+        );
+        for (name, provider) in &edge.providers {
+            self.provider(name, provider, role);
+        }
+        if role != Role::Edge {
+            return;
+        }
+        let (drain, publish) =
+            (self.settings.lifecycle.drain_timeout_ms, self.settings.nats.publish_timeout_ms);
+        self.problem_if(
+            drain < publish,
+            "lifecycle.drain_timeout_ms",
+            "is shorter than nats.publish_timeout_ms: a request in flight could not finish",
+        );
+        if edge.require_https && !tls && edge.trusted_proxies.is_empty() {
+            self.doubts.push(
+                "edge.require_https refuses every request: the edge has no certificate (edge.tls_cert_file) and trusts \
+                 no proxy that could have one (edge.trusted_proxies)"
+                    .to_owned(),
+            );
+        }
+        if !edge.providers.values().any(|provider| provider.enabled) {
+            self.doubts.push("no provider is enabled: the edge has nothing to receive".to_owned());
+        }
+    }
+
+    fn provider(&mut self, name: &str, provider: &EdgeProvider, role: Role) {
+        let path = |key: &str| format!("edge.providers.{name}.{key}");
+        let secrets: Vec<_> = provider.secrets.iter().map(crate::Secret::expose).collect();
+        if provider.enabled && secrets.is_empty() && role == Role::Edge {
+            let text = format!(
+                "is missing: {name} is enabled and never open; {MAKE_A_SECRET}, or set {}=false",
+                key::variable(&path("enabled"))
+            );
+            self.problem(&path("secrets"), text);
+        }
+        if secrets.iter().any(|secret| secret.chars().count() < SECRET_MIN) {
+            self.problem(
+                &path("secrets"),
+                format!("is too short: expected at least {SECRET_MIN} characters; {MAKE_A_SECRET}"),
+            );
+        }
+        let visible = |secret: &&str| {
+            secret.bytes().all(|byte| (0x20..=0x7e).contains(&byte)) && secret.trim() == *secret
+        };
+        self.problem_if(
+            !secrets.iter().all(visible),
+            &path("secrets"),
+            "holds what no HTTP header can carry: expected visible ASCII, no space at the ends",
+        );
+        let distinct: BTreeSet<_> = secrets.iter().collect();
+        self.problem_if(distinct.len() < secrets.len(), &path("secrets"), "holds one secret twice");
+        let edge = &self.settings.edge;
+        self.problem_if(
+            provider.client_certificate_cn.is_some()
+                && edge.tls_client_ca_files.is_empty()
+                && edge.trusted_proxies.is_empty(),
+            &path("client_certificate_cn"),
+            "needs edge.tls_client_ca_files, or edge.trusted_proxies that check client certificates",
+        );
+    }
+
+    fn c2s(&mut self, role: Role) {
+        let leads = &self.settings.c2s.leads;
+        self.problem_if(
+            leads.retry_base_ms > leads.retry_max_ms,
+            "c2s.leads.retry_base_ms",
+            "is longer than c2s.leads.retry_max_ms",
+        );
+        self.problem_if(
+            role == Role::C2s && self.settings.lifecycle.drain_timeout_ms < leads.handle_timeout_ms,
+            "lifecycle.drain_timeout_ms",
+            "is shorter than c2s.leads.handle_timeout_ms: a batch in flight could not finish",
+        );
+    }
+}
+
+/// Whether the text is a URL of one of these schemes, with something behind it.
+fn has_scheme(url: &str, schemes: &[&str]) -> bool {
+    url.split_once("://").is_some_and(|(scheme, rest)| {
+        schemes.contains(&scheme)
+            && !rest.trim_start_matches('/').is_empty()
+            && !rest.contains(char::is_whitespace)
+    })
+}
