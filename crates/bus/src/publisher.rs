@@ -1,0 +1,225 @@
+//! Publishing with a promise: an event is answered for when the stream has acknowledged it, or not at all.
+
+use std::{error::Error, sync::Arc, time::Duration};
+
+use async_nats::{
+    HeaderMap, HeaderValue,
+    jetstream::{
+        context::{PublishError as ClientError, PublishErrorKind},
+        message::PublishMessage,
+        publish::PublishAck,
+    },
+};
+use bytes::Bytes;
+use contract::{Envelope, header, metric};
+use opentelemetry::{KeyValue, metrics::Histogram};
+use tokio::{sync::Semaphore, time::Instant};
+use tracing::{Instrument as _, Span, field, info_span};
+
+use crate::Bus;
+
+/// Wait before a publish that found no leader or no connection is tried again.
+const RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// One event on its way to a stream.
+#[derive(Debug, Clone)]
+pub struct Event {
+    /// The stream that must store it; an acknowledgement by another one is an error.
+    pub stream: &'static str,
+    /// The subject, see [`contract::stream::ingest_subject`].
+    pub subject: String,
+    /// What is known of it; becomes the headers.
+    pub envelope: Envelope,
+    /// The provider's own bytes.
+    pub payload: Bytes,
+}
+
+/// The stream's acknowledgement: the event is on its disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Receipt {
+    /// Where it lies.
+    pub sequence: u64,
+    /// The stream had it already, by its `dedup_key`.
+    pub duplicate: bool,
+}
+
+/// Why an event is not (known to be) durable. It may be stored all the same: publish it again with the same key.
+#[derive(Debug, thiserror::Error)]
+pub enum PublishError {
+    /// Too many events wait for their acknowledgement.
+    #[error("too many events wait for their acknowledgement")]
+    Overloaded,
+    /// No acknowledgement in time, or no broker.
+    #[error("the stream did not acknowledge in time")]
+    Unavailable(#[source] Option<ClientError>),
+    /// The event is larger than a message may be.
+    #[error("event of {size} bytes is above the broker's limit of {max}")]
+    TooLarge {
+        /// Bytes of headers and payload.
+        size: usize,
+        /// The broker's limit.
+        max: usize,
+    },
+    /// The stream will not have it: it is full, or is not the stream that was expected.
+    #[error("the stream refused the event")]
+    Refused(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// Publishes events. Clones share the bound on events in flight.
+#[derive(Debug, Clone)]
+pub struct Publisher {
+    bus: Bus,
+    in_flight: Arc<Semaphore>,
+    timeout: Duration,
+    duration: Histogram<f64>,
+}
+
+impl Publisher {
+    /// A publisher with the bounds of `config`.
+    pub fn new(bus: &Bus, config: &config::Nats) -> Self {
+        let duration = telemetry::meter()
+            .f64_histogram(metric::PUBLISH_DURATION)
+            .with_unit("s")
+            .with_description("Time from publishing an event to its acknowledgement.")
+            .build();
+        Self {
+            bus: bus.clone(),
+            in_flight: Arc::new(Semaphore::new(config.publish_in_flight_max)),
+            timeout: config.publish_timeout(),
+            duration,
+        }
+    }
+
+    /// Returns when the event is durable on its stream, or when it is known not to be in time.
+    ///
+    /// The current span's trace context travels in the headers. Callers with several events call this concurrently.
+    /// Proved by `an_acknowledged_event_survives_a_killed_broker` and `a_broker_that_hangs_is_an_error_in_time`.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish(&self, event: Event) -> Result<Receipt, PublishError> {
+        let span = span(&event);
+        let started = Instant::now();
+        let stream = event.stream;
+        let result = self.publish_by(event, started + self.timeout, &span).instrument(span.clone()).await;
+        let outcome = match &result {
+            Ok(Receipt { duplicate: false, .. }) => "stored",
+            Ok(Receipt { duplicate: true, .. }) => "duplicate",
+            Err(PublishError::Overloaded) => "overloaded",
+            Err(PublishError::Unavailable(_)) => "unavailable",
+            Err(PublishError::TooLarge { .. }) => "too_large",
+            Err(PublishError::Refused(_)) => "refused",
+        };
+        if result.is_err() {
+            span.record("otel.status_code", "ERROR").record("error.type", outcome);
+        }
+        let labels = [KeyValue::new("stream", stream), KeyValue::new("outcome", outcome)];
+        self.duration.record(started.elapsed().as_secs_f64(), &labels);
+        result
+    }
+
+    async fn publish_by(
+        &self,
+        event: Event,
+        deadline: Instant,
+        span: &Span,
+    ) -> Result<Receipt, PublishError> {
+        let headers = headers(&event.envelope, span)?;
+        self.check_size(&headers, &event.payload)?;
+        // An event that waited longer for its turn would have no time left for a second attempt.
+        let permit = tokio::time::timeout(self.timeout / 2, self.in_flight.acquire()).await;
+        let _permit = permit.map_err(|_| PublishError::Overloaded)?;
+        let mut attempts = 0_u32;
+        let mut last = None;
+        let attempting = async {
+            loop {
+                // While disconnected the client would queue the event and send it after we had said that it failed.
+                self.bus.connected().await;
+                attempts += 1;
+                // Half of the time for one attempt, so that one lost message or acknowledgement is not the end.
+                let attempt = self.attempt(&event, headers.clone());
+                let error = match tokio::time::timeout(self.timeout / 2, attempt).await {
+                    Ok(Ok(ack)) => return Ok(ack),
+                    Ok(Err(error)) => error,
+                    Err(_) => continue,
+                };
+                match error.kind() {
+                    // No stream is what an election of its leader looks like.
+                    PublishErrorKind::StreamNotFound
+                    | PublishErrorKind::TimedOut
+                    | PublishErrorKind::BrokenPipe
+                    | PublishErrorKind::MaxAckPending => last = Some(error),
+                    _ => return Err(PublishError::Refused(Box::new(error))),
+                }
+                tokio::time::sleep(RETRY_DELAY).await;
+            }
+        };
+        let ack = match tokio::time::timeout_at(deadline, attempting).await {
+            Ok(result) => result?,
+            Err(_) => return Err(PublishError::Unavailable(last)),
+        };
+        let duplicate = ack.duplicate && !(attempts > 1 && self.is_ours(&event, ack.sequence).await);
+        Ok(Receipt { sequence: ack.sequence, duplicate })
+    }
+
+    async fn attempt(&self, event: &Event, headers: HeaderMap) -> Result<PublishAck, ClientError> {
+        let message = PublishMessage::build()
+            .headers(headers)
+            .payload(event.payload.clone())
+            .expected_stream(event.stream);
+        self.bus.jetstream().send_publish(event.subject.clone(), message).await?.await
+    }
+
+    /// Whether the stored message is this very event, stored by an attempt of ours whose acknowledgement was lost.
+    async fn is_ours(&self, event: &Event, sequence: u64) -> bool {
+        let Ok(stream) = self.bus.jetstream().get_stream_no_info(event.stream).await else {
+            return false;
+        };
+        let Ok(stored) = stream.direct_get(sequence).await else {
+            return false;
+        };
+        stored.headers.get(header::CE_ID).is_some_and(|id| id.as_str() == event.envelope.id.to_string())
+    }
+
+    fn check_size(&self, headers: &HeaderMap, payload: &Bytes) -> Result<(), PublishError> {
+        // "NATS/1.0", a line per header, and the client's own `Nats-Expected-Stream`.
+        const FRAME: usize = 128;
+        let headers: usize = headers
+            .iter()
+            .map(|(name, values)| {
+                values
+                    .iter()
+                    .map(|value| AsRef::<str>::as_ref(name).len() + value.as_str().len() + 4)
+                    .sum::<usize>()
+            })
+            .sum();
+        let (size, max) = (headers + payload.len() + FRAME, self.bus.client().max_payload());
+        if size > max { Err(PublishError::TooLarge { size, max }) } else { Ok(()) }
+    }
+}
+
+fn headers(envelope: &Envelope, span: &Span) -> Result<HeaderMap, PublishError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in envelope.headers() {
+        let value: HeaderValue = value.parse().map_err(|error| PublishError::Refused(Box::new(error)))?;
+        headers.insert(name, value);
+    }
+    telemetry::propagation::inject(span, &mut headers);
+    Ok(headers)
+}
+
+fn span(event: &Event) -> Span {
+    info_span!(
+        "publish",
+        otel.name = format!("publish {}", event.stream),
+        otel.kind = "producer",
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+        messaging.system = "nats",
+        messaging.operation.type = "send",
+        messaging.operation.name = "publish",
+        messaging.destination.name = event.subject,
+        messaging.message.id = %event.envelope.id,
+        messaging.message.body.size = event.payload.len(),
+    )
+}

@@ -1,0 +1,68 @@
+//! Streams and consumers match their description, or nobody runs.
+
+use async_nats::jetstream::stream::{Config, StorageType};
+use bus::{Action, Mismatch, Topology};
+use testkit::Broker;
+
+use crate::provisioned;
+
+#[tokio::test]
+async fn provisioning_twice_changes_nothing() {
+    let broker = Broker::start().await;
+    let bus = bus::connect(&broker.config(), "test").await.unwrap();
+    let topology = Topology::embedded();
+    let first = topology.apply(&bus, 1).await.unwrap();
+    assert!(first.iter().all(|change| change.action == Action::Created), "{first:?}");
+    let second = topology.apply(&bus, 1).await.unwrap();
+    assert!(second.iter().all(|change| change.action == Action::Unchanged), "{second:?}");
+    for stream in topology.streams.keys() {
+        topology.verify(&bus, stream).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_changed_limit_is_planned_by_name_and_then_applied() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let mut topology = Topology::embedded();
+    topology.streams.get_mut("C2S").unwrap().max_bytes = 4_000_000;
+    topology.consumers.get_mut("c2s-leads").unwrap().max_deliver = 9;
+
+    let plan = topology.plan(&bus, 1).await.unwrap();
+    let planned: Vec<_> = plan.iter().filter(|change| change.action == Action::Updated).collect();
+    assert_eq!(planned.len(), 2, "{plan:?}");
+    assert!(planned.iter().any(|change| change.differences == ["max_deliver: 5 → 9"]), "{plan:?}");
+    assert_eq!(topology.plan(&bus, 1).await.unwrap(), plan, "a plan changes nothing");
+
+    assert_eq!(topology.apply(&bus, 1).await.unwrap(), plan);
+    assert!(topology.plan(&bus, 1).await.unwrap().iter().all(|change| change.action == Action::Unchanged));
+}
+
+#[tokio::test]
+async fn a_stream_that_forgets_is_refused() {
+    let broker = Broker::start().await;
+    let bus = bus::connect(&broker.config(), "test").await.unwrap();
+    let topology = Topology::embedded();
+    assert!(matches!(topology.verify(&bus, "C2S").await, Err(Mismatch::Missing { kind: "stream", .. })));
+
+    let forgetful = Config { storage: StorageType::Memory, ..config("C2S", "ingest.c2s.>") };
+    bus.jetstream().create_stream(forgetful).await.unwrap();
+    let error = topology.verify(&bus, "C2S").await.unwrap_err().to_string();
+    assert!(
+        error.contains("C2S") && error.contains("file storage") && error.contains("weir provision"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_stream_that_drops_the_oldest_is_refused() {
+    let broker = Broker::start().await;
+    let bus = bus::connect(&broker.config(), "test").await.unwrap();
+    bus.jetstream().create_stream(config("C2S", "ingest.c2s.>")).await.unwrap();
+    let error = Topology::embedded().verify(&bus, "C2S").await.unwrap_err().to_string();
+    assert!(error.contains("discard new"), "{error}");
+}
+
+fn config(name: &str, subject: &str) -> Config {
+    Config { name: name.to_owned(), subjects: vec![subject.to_owned()], ..Config::default() }
+}
