@@ -1,0 +1,27 @@
+//! The loop by which every Weir service consumes events: pull what there is room for, apply, commit, then settle.
+//!
+//! Promises:
+//! - An event is acknowledged only after its handler said that its effects are committed.
+//! - A failed event is given back with a delay that grows with its attempts; a bare nak does not exist here.
+//! - A dead event is recorded by the service's [`Journal`] before it is terminated.
+//! - One bad event does not fail its neighbours: a failing batch is split until the bad ones are alone.
+//! - A dependency that is away costs no attempts: the loop holds what it has and waits.
+//! - received = settled + in flight, at every moment; see [`Account`].
+//!
+//! It never decides what an event means, never touches a database, and never creates streams or consumers.
+
+mod account;
+mod backoff;
+mod failure;
+mod handler;
+mod message;
+mod pull;
+mod settle;
+mod work;
+
+pub use account::Account;
+pub use backoff::Backoff;
+pub use failure::{Failure, Outcome};
+pub use handler::{Batch, Handler, Journal, OneByOne, Received};
+pub use message::Message;
+pub use pull::{Source, start};

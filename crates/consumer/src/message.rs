@@ -1,0 +1,139 @@
+//! An event as a handler sees it.
+
+use std::collections::BTreeMap;
+
+use async_nats::jetstream;
+use bytes::Bytes;
+use contract::{Envelope, EventId, code};
+use time::OffsetDateTime;
+use tracing::{Span, field, info_span};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::Failure;
+
+/// One delivery of one event.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// What is known of it without reading the body.
+    pub envelope: Envelope,
+    /// The provider's own bytes.
+    pub payload: Bytes,
+    /// The subject that it was published on.
+    pub subject: String,
+    /// The stream that keeps it.
+    pub stream: String,
+    /// Where it lies on the stream.
+    pub sequence: u64,
+    /// Which delivery this is; 1 is the first.
+    pub attempt: u64,
+    /// The last attempt that there will be.
+    pub attempts_max: u64,
+    /// Its headers as they are, only when no envelope could be read from them.
+    pub strange_headers: Option<BTreeMap<String, String>>,
+    /// The span of this attempt, in the trace of the event's own delivery to the edge.
+    pub span: Span,
+}
+
+impl Message {
+    /// Whether the consumer will not be given this event again after this attempt.
+    pub fn is_last_attempt(&self) -> bool {
+        self.attempt >= self.attempts_max
+    }
+
+    /// Reads a message. One that is not ours is still a message, with an envelope made from where it lies, so that it
+    /// can be recorded as the dead letter that the failure beside it says.
+    pub(crate) fn read(
+        raw: &jetstream::Message,
+        consumer: &str,
+        attempts_max: u64,
+    ) -> (Self, Result<(), Failure>) {
+        let (stream, sequence, attempt, published) = raw.info().map_or_else(
+            |_| (String::new(), 0, 1, OffsetDateTime::UNIX_EPOCH),
+            |info| {
+                (info.stream.to_owned(), info.stream_sequence, info.delivered.unsigned_abs(), info.published)
+            },
+        );
+        let header = |name: &str| {
+            raw.headers.as_ref().and_then(|headers| headers.get(name)).map(async_nats::HeaderValue::as_str)
+        };
+        let (envelope, verdict) = match Envelope::parse(header) {
+            Ok(envelope) => (envelope, Ok(())),
+            Err(error) => (
+                unknown_envelope(&stream, sequence, published),
+                Err(Failure::Dead { code: code::ENVELOPE_INVALID, source: error.into() }),
+            ),
+        };
+        let span = span(raw, consumer, &envelope, sequence, attempt);
+        let subject = raw.subject.to_string();
+        let payload = raw.payload.clone();
+        let strange_headers = verdict.is_err().then(|| headers(raw));
+        let message = Self {
+            envelope,
+            payload,
+            subject,
+            stream,
+            sequence,
+            attempt,
+            attempts_max,
+            strange_headers,
+            span,
+        };
+        (message, verdict)
+    }
+}
+
+fn headers(raw: &jetstream::Message) -> BTreeMap<String, String> {
+    let headers = raw.headers.iter().flat_map(async_nats::HeaderMap::iter);
+    headers
+        .map(|(name, values)| {
+            (name.to_string(), values.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+        })
+        .collect()
+}
+
+/// Its key is its position, not what it calls itself: a stranger must not take the key of an event of ours.
+fn unknown_envelope(stream: &str, sequence: u64, published: OffsetDateTime) -> Envelope {
+    Envelope {
+        id: EventId::of_stream_position(stream, sequence),
+        source: "unknown".to_owned(),
+        event_type: "unknown".to_owned(),
+        subject: None,
+        time: published,
+        content_type: "application/octet-stream".to_owned(),
+        dedup_key: format!("{stream}:{sequence}"),
+        delivery_id: None,
+        action: None,
+        rejected: None,
+        replayed_from: None,
+    }
+}
+
+/// The span of one attempt: a child of the publish span, so that one trace holds the whole way, and linked to it, as
+/// the messaging conventions ask for.
+fn span(raw: &jetstream::Message, consumer: &str, envelope: &Envelope, sequence: u64, attempt: u64) -> Span {
+    use opentelemetry::trace::TraceContextExt as _;
+
+    let span = info_span!(
+        "process",
+        otel.name = format!("process {consumer}"),
+        otel.kind = "consumer",
+        otel.status_code = field::Empty,
+        error.type = field::Empty,
+        messaging.system = "nats",
+        messaging.operation.type = "process",
+        messaging.operation.name = "process",
+        messaging.destination.name = raw.subject.as_str(),
+        messaging.consumer.group.name = consumer,
+        messaging.message.id = %envelope.id,
+        messaging.nats.stream.sequence = sequence,
+        messaging.nats.delivered = attempt,
+    );
+    if let Some(headers) = &raw.headers {
+        let context = telemetry::propagation::from_message(headers);
+        let publish = context.span().span_context().clone();
+        if publish.is_valid() && span.set_parent(context).is_ok() {
+            span.add_link(publish);
+        }
+    }
+    span
+}

@@ -1,0 +1,191 @@
+//! The pull loop: asks for what there is room for, hands on what comes, and stops asking when the process drains.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context as _;
+use async_nats::jetstream::{self, consumer::PullConsumer};
+use bus::Bus;
+use futures::StreamExt as _;
+use lifecycle::Shutdown;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
+use tracing::{debug, info, warn};
+
+use crate::{
+    Account, Backoff, Batch, Journal, Message,
+    settle::Ticket,
+    work::{Item, Work},
+};
+
+/// How long one pull waits for events. Short, since a drain waits for the pull in progress: what the server sends for
+/// an abandoned pull would only come again after the acknowledgement wait.
+pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
+/// Wait after a pull that failed.
+const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
+/// How often the server is asked how many events wait.
+const PENDING_INTERVAL: Duration = Duration::from_secs(10);
+
+/// The durable consumer to pull from.
+#[derive(Debug, Clone, Copy)]
+pub struct Source {
+    /// Its stream.
+    pub stream: &'static str,
+    /// Its name.
+    pub consumer: &'static str,
+}
+
+/// Starts pulling as a required task of `shutdown`, until a drain. What is in flight then is finished; the drain waits.
+///
+/// # Errors
+/// The consumer does not exist, or the broker did not answer.
+pub async fn start<H: Batch + Journal>(
+    bus: &Bus,
+    source: Source,
+    settings: &config::Consumer,
+    handler: H,
+    shutdown: &Shutdown,
+) -> anyhow::Result<Arc<Account>> {
+    let Source { stream, consumer: name } = source;
+    let consumer: PullConsumer = bus
+        .jetstream()
+        .get_consumer_from_stream(name, stream)
+        .await
+        .with_context(|| format!("consumer {name} of stream {stream}: run `weir provision`"))?;
+    let limits = &consumer.cached_info().config;
+    let account = Account::new(name);
+    let pull = Pull {
+        bus: bus.clone(),
+        name,
+        attempts_max: u64::try_from(limits.max_deliver).unwrap_or(u64::MAX),
+        room: Arc::new(Semaphore::new(settings.batch_max * settings.concurrency)),
+        batch_max: settings.batch_max,
+        work: Arc::new(Work {
+            handler,
+            account: Arc::clone(&account),
+            backoff: Backoff::new(
+                Duration::from_millis(settings.retry_base_ms),
+                Duration::from_millis(settings.retry_max_ms),
+            ),
+            handle_timeout: Duration::from_millis(settings.handle_timeout_ms),
+            progress_interval: limits.ack_wait / 3,
+            slots: Semaphore::new(settings.concurrency),
+            shutdown: shutdown.clone(),
+        }),
+        account: Arc::clone(&account),
+        shutdown: shutdown.clone(),
+        consumer,
+    };
+    info!(consumer = name, batch_max = settings.batch_max, concurrency = settings.concurrency, "consuming");
+    shutdown.spawn_required(name, pull.run());
+    Ok(account)
+}
+
+struct Pull<H> {
+    bus: Bus,
+    name: &'static str,
+    consumer: PullConsumer,
+    attempts_max: u64,
+    batch_max: usize,
+    room: Arc<Semaphore>,
+    work: Arc<Work<H>>,
+    account: Arc<Account>,
+    shutdown: Shutdown,
+}
+
+impl<H: Batch + Journal> Pull<H> {
+    async fn run(mut self) -> anyhow::Result<()> {
+        let (mut failures, mut asked) = (0, Instant::now());
+        while !self.shutdown.is_draining() {
+            let pulled = tokio::select! {
+                room = self.room() => self.pull(room).await,
+                () = self.shutdown.draining() => break,
+            };
+            failures = match pulled {
+                Ok(()) => 0,
+                Err(error) => {
+                    warn!(consumer = self.name, error = %format!("{error:#}"), "pull failed");
+                    failures + 1
+                }
+            };
+            if failures > 0 {
+                tokio::select! {
+                    () = tokio::time::sleep(PULL_RETRY.delay(failures)) => self.bus.connected().await,
+                    () = self.shutdown.draining() => break,
+                }
+            }
+            if asked.elapsed() >= PENDING_INTERVAL {
+                asked = Instant::now();
+                self.ask_pending().await;
+            }
+        }
+        debug!(consumer = self.name, "no longer pulling");
+        Ok(())
+    }
+
+    /// Waits until there is room for one event, then takes all the room there is, up to one batch.
+    async fn room(&self) -> OwnedSemaphorePermit {
+        let room = Arc::clone(&self.room).acquire_owned().await;
+        let mut room = room.expect("the semaphore is never closed");
+        while room.num_permits() < self.batch_max {
+            match Arc::clone(&self.room).try_acquire_owned() {
+                Ok(more) => room.merge(more),
+                Err(_) => break,
+            }
+        }
+        room
+    }
+
+    /// One pull. What is ready at one time becomes one batch, so a lone event never waits for company.
+    async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
+        // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
+        let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
+        let mut chunks = pulling.await.map_err(anyhow::Error::from)?.ready_chunks(self.batch_max);
+        loop {
+            let chunk = tokio::select! {
+                chunk = chunks.next() => chunk,
+                // The client would wait for the whole expiry and five seconds more.
+                () = self.bus.disconnected() => anyhow::bail!("the broker went away"),
+            };
+            let Some(chunk) = chunk else { return Ok(()) };
+            let mut received = Vec::with_capacity(chunk.len());
+            let mut failure = None;
+            for message in chunk {
+                match message {
+                    Ok(message) => received.push(message),
+                    Err(error) => failure = Some(error),
+                }
+            }
+            if let Some(part) = room.split(received.len()).filter(|part| part.num_permits() > 0) {
+                self.hand_on(received, part);
+            }
+            if let Some(error) = failure {
+                return Err(anyhow::Error::from_boxed(error));
+            }
+        }
+    }
+
+    fn hand_on(&self, received: Vec<jetstream::Message>, room: OwnedSemaphorePermit) {
+        let items: Vec<Item> = received.into_iter().map(|raw| self.item(raw)).collect();
+        let work = Arc::clone(&self.work);
+        self.shutdown.spawn(async move {
+            work.batch(items).await;
+            drop(room);
+        });
+    }
+
+    fn item(&self, raw: jetstream::Message) -> Item {
+        let (message, verdict) = Message::read(&raw, self.name, self.attempts_max);
+        let entry = self.account.receive(message.attempt > 1);
+        let ticket = Ticket::new(self.bus.client().clone(), raw, entry, message.span.clone());
+        Item { message, ticket, verdict }
+    }
+
+    async fn ask_pending(&mut self) {
+        match self.consumer.get_info().await {
+            Ok(info) => self.account.pending(info.num_pending),
+            Err(error) => debug!(consumer = self.name, %error, "server did not say how many events wait"),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! The pull loop against a real broker: what the service says is what the broker hears.
+#![cfg(test)]
+
+mod faults;
+mod kit;
+mod verdicts;
