@@ -1,0 +1,26 @@
+//! Text as PostgreSQL can hold it.
+
+use std::borrow::Cow;
+
+/// The text without NUL, which PostgreSQL's `text` cannot hold.
+pub(crate) fn storable(text: &str) -> Cow<'_, str> {
+    if text.contains('\0') { Cow::Owned(text.replace('\0', "")) } else { Cow::Borrowed(text) }
+}
+
+/// The same, cut at `bytes_max` on a character's boundary.
+pub(crate) fn bounded(text: &str, bytes_max: usize) -> Cow<'_, str> {
+    let end = text.floor_char_boundary(bytes_max);
+    storable(text.get(..end).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn text_loses_nul_and_is_cut_between_characters() {
+        assert_eq!(storable("a\0b"), "ab");
+        assert_eq!(bounded("avião", 4), "avi");
+        assert_eq!(bounded("a\0b", 900), "ab");
+    }
+}

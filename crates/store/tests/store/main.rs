@@ -1,0 +1,12 @@
+//! The store against a real PostgreSQL.
+
+#![cfg(test)]
+
+mod admission;
+mod given;
+mod leads;
+mod lists;
+mod migrations;
+mod older_queries;
+mod outage;
+mod verdicts;
