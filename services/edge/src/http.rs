@@ -1,0 +1,100 @@
+//! The HTTP surface: routes, the id and the span of every request, and answers for what matches no route.
+
+mod observe;
+
+use std::sync::Arc;
+
+use axum::{
+    Extension, Router,
+    body::Body,
+    extract::{Request, State},
+    http::{HeaderValue, Response},
+    middleware::{self, Next},
+    routing::post,
+};
+use bus::Publisher;
+use lifecycle::Shutdown;
+use uuid::Uuid;
+
+pub(crate) use observe::Exchange;
+
+use crate::{
+    error::{REQUEST_ID, Refusal},
+    gate::Gate,
+    ingest::{self, Ingest},
+    metrics::Metrics,
+    provider::Registered,
+    refusals::Refusals,
+};
+
+/// The name under which requests are counted that reached no provider.
+const NO_PROVIDER: &str = "none";
+
+/// What every request works with.
+pub(crate) struct App {
+    pub(crate) gate: Gate,
+    pub(crate) publisher: Publisher,
+    pub(crate) refusals: Refusals,
+    pub(crate) metrics: Arc<Metrics>,
+    pub(crate) shutdown: Shutdown,
+}
+
+/// The id of a request, which is also the id of the delivery that it brings.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct RequestId(pub(crate) Uuid);
+
+/// Every endpoint: the providers' with all machinery around them, and `probes` without.
+pub(crate) fn router(app: &Arc<App>, providers: &[Arc<Registered>], probes: Router) -> Router {
+    let mut router = Router::new();
+    for provider in providers {
+        for endpoint in provider.provider.endpoints() {
+            let ingest = Ingest { app: app.clone(), provider: provider.clone(), source: endpoint.path };
+            let route = post(ingest::receive).with_state(ingest);
+            let path = endpoint.path;
+            router = router.route(path, route.clone()).route(&format!("{path}/"), route.clone());
+            if endpoint.secret_in_path {
+                router = router
+                    .route(&format!("{path}/{{secret}}"), route.clone())
+                    .route(&format!("{path}/{{secret}}/"), route);
+            }
+        }
+    }
+    let router = router
+        .fallback(not_found)
+        .method_not_allowed_fallback(method_not_allowed)
+        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
+        .with_state(app.clone());
+    outermost(router.merge(probes))
+}
+
+/// Gives every request its id, and every answer too.
+pub(crate) fn outermost(router: Router) -> Router {
+    router.layer(middleware::from_fn(identify))
+}
+
+async fn identify(mut request: Request, next: Next) -> Response<Body> {
+    let id = Uuid::now_v7();
+    request.extensions_mut().insert(RequestId(id));
+    let mut response = next.run(request).await;
+    let mut text = Uuid::encode_buffer();
+    if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
+        response.headers_mut().insert(REQUEST_ID, value);
+    }
+    response
+}
+
+async fn not_found(State(app): State<Arc<App>>, Extension(exchange): Extension<Exchange>) -> Response<Body> {
+    refuse(&app, &exchange, Refusal::NotFound)
+}
+
+async fn method_not_allowed(
+    State(app): State<Arc<App>>,
+    Extension(exchange): Extension<Exchange>,
+) -> Response<Body> {
+    refuse(&app, &exchange, Refusal::MethodNotAllowed)
+}
+
+fn refuse(app: &App, exchange: &Exchange, refusal: Refusal) -> Response<Body> {
+    app.refusals.note(NO_PROVIDER, &refusal, &exchange.span);
+    refusal.into_response(exchange.id)
+}

@@ -1,0 +1,145 @@
+//! A delivery, from its first header to its answer.
+
+use std::sync::Arc;
+
+use axum::{
+    Extension,
+    body::Body,
+    extract::{Query, RawPathParams, Request, State, rejection::RawPathParamsRejection},
+    http::{HeaderValue, Response, StatusCode, header},
+};
+use serde_json::Value;
+use time::OffsetDateTime;
+use tracing::{Instrument as _, debug};
+use tracing_opentelemetry::OpenTelemetrySpanExt as _;
+
+use crate::{
+    body,
+    error::Refusal,
+    http::{App, Exchange},
+    metrics::Outcome,
+    provider::{Draft, Head, Registered, Verdict},
+    publish::{self, Delivery},
+    rate::Standing,
+    server::Peer,
+};
+
+/// One endpoint of one provider.
+#[derive(Clone)]
+pub(crate) struct Ingest {
+    pub(crate) app: Arc<App>,
+    pub(crate) provider: Arc<Registered>,
+    /// Path of the endpoint without any secret.
+    pub(crate) source: &'static str,
+}
+
+/// The handler of every provider's endpoint.
+pub(crate) async fn receive(
+    State(ingest): State<Ingest>,
+    Extension(exchange): Extension<Exchange>,
+    Extension(peer): Extension<Peer>,
+    path: Result<RawPathParams, RawPathParamsRejection>,
+    request: Request,
+) -> Response<Body> {
+    // A path that is not UTF-8 holds no secret of ours.
+    let path_secret = path.ok().and_then(|path| Some(path.iter().next()?.1.to_owned()));
+    match ingest.delivery(&exchange, &peer, path_secret.as_deref(), request).await {
+        Ok(response) => response,
+        Err(refusal) => {
+            ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange.span);
+            peer.expect_more_than_was_read();
+            refusal.into_response(exchange.id)
+        }
+    }
+}
+
+impl Ingest {
+    async fn delivery(
+        &self,
+        exchange: &Exchange,
+        peer: &Peer,
+        path_secret: Option<&str>,
+        request: Request,
+    ) -> Result<Response<Body>, Refusal> {
+        let Self { app, provider, .. } = self;
+        let received_at = OffsetDateTime::now_utc();
+        if app.shutdown.is_draining() {
+            return Err(Refusal::Draining);
+        }
+        let admitted = app.gate.admit(provider, peer, request.headers())?;
+        let (parts, body) = request.into_parts();
+        let query = Query::<Vec<(String, String)>>::try_from_uri(&parts.uri).map(|Query(pairs)| pairs);
+        let query = query.unwrap_or_default();
+        let head = Head { headers: &parts.headers, path_secret, query: &query };
+        let verdict = provider.provider.authenticate_head(&head);
+        if verdict == Verdict::Deny {
+            return Err(Refusal::Unauthorized);
+        }
+        let body = body::read(&parts.headers, body, provider.body_max_bytes, provider.body_timeout).await?;
+        if verdict != Verdict::Allow && !provider.provider.authenticate_body(&head, &body) {
+            return Err(Refusal::Unauthorized);
+        }
+        let standing = provider.limit.check().map_err(Refusal::RateLimited)?.tighter(admitted.standing);
+        app.metrics.body(provider.name, body.len());
+        exchange.trace(provider.trust_traceparent);
+        let drafts = provider.provider.split(&head, &body, provider.events_max);
+        let drafts = drafts.map_err(|code| Refusal::Invalid { code, rejected: 0 })?;
+        if drafts.len() > provider.events_max {
+            return Err(Refusal::TooManyEvents { limit_events: provider.events_max });
+        }
+        let delivery = Delivery { id: exchange.id, source: self.source, received_at };
+        self.publish(delivery, drafts, standing).instrument(exchange.span.clone()).await
+    }
+
+    async fn publish(
+        &self,
+        delivery: Delivery,
+        drafts: Vec<Draft>,
+        standing: Standing,
+    ) -> Result<Response<Body>, Refusal> {
+        let Self { app, provider, .. } = self;
+        let tally = publish::publish(&app.publisher, provider, delivery, drafts)
+            .await
+            .map_err(Refusal::NotDurable)?;
+        for (outcome, count) in [
+            (Outcome::Accepted, tally.processed),
+            (Outcome::Duplicate, tally.duplicates),
+            (Outcome::Rejected, tally.rejected),
+        ] {
+            app.metrics.events(provider.name, outcome, count);
+        }
+        debug!(
+            provider = provider.name,
+            received = tally.received,
+            processed = tally.processed,
+            duplicates = tally.duplicates,
+            rejected = tally.rejected,
+            "delivery is durable"
+        );
+        let (status, answer) = provider.provider.answer(&tally)?;
+        Ok(answered(status, &answer, standing))
+    }
+}
+
+fn answered(status: StatusCode, answer: &Value, standing: Standing) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer.to_string()));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    standing.write(response.headers_mut());
+    response
+}
+
+impl Exchange {
+    /// Settles whose trace the span belongs to, before anything enters it: the sender's only when the sender is
+    /// authenticated and trusted, otherwise our own with a link to the sender's.
+    /// Proved by `a_trusted_sender_continues_its_trace_and_a_stranger_does_not`.
+    fn trace(&self, trusted: bool) {
+        use opentelemetry::trace::TraceContextExt as _;
+        let Some(inbound) = &self.inbound else { return };
+        if !trusted {
+            self.span.add_link(inbound.span().span_context().clone());
+        } else if let Err(error) = self.span.set_parent(inbound.clone()) {
+            debug!(%error, "the sender's trace is not continued");
+        }
+    }
+}

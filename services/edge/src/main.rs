@@ -1,0 +1,39 @@
+//! `weir-edge`: the process that takes webhooks in.
+
+use std::process::ExitCode;
+
+use anyhow::Context as _;
+use config::Role;
+use edge::{Edge, Open};
+use lifecycle::Shutdown;
+use tokio::net::TcpListener;
+
+#[tokio::main]
+async fn main() -> anyhow::Result<ExitCode> {
+    let settings = config::load(Role::Edge)?;
+    let telemetry = telemetry::init("weir-edge", &settings.telemetry, &settings.log)?;
+    for notice in settings.notices() {
+        tracing::warn!("{notice}");
+    }
+    let edge = Edge::new(&settings.edge)?;
+    let shutdown = Shutdown::default();
+    let bus = bus::connect(&settings.nats, "weir-edge").await?;
+    edge.verify(&bus).await?;
+    let listener = TcpListener::bind(settings.edge.listen).await.context("edge.listen")?;
+    let metrics_listener = match settings.edge.metrics_listen {
+        Some(address) => Some(TcpListener::bind(address).await.context("edge.metrics_listen")?),
+        None => None,
+    };
+    let open = Open {
+        listener,
+        metrics_listener,
+        publisher: bus::Publisher::new(&bus, &settings.nats),
+        health: edge::health(&bus, &shutdown),
+        metrics: telemetry.handle(),
+    };
+    edge.start(open, &shutdown)?;
+    let code = shutdown.run(settings.lifecycle.drain_timeout()).await;
+    bus.close().await;
+    telemetry.shutdown().await;
+    Ok(code)
+}
