@@ -1,0 +1,219 @@
+//! `weir events`: the ledger.
+
+use std::{process::ExitCode, time::Duration};
+
+use anyhow::{Context as _, anyhow};
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+use sqlx::PgPool;
+use store::webhook_events::{self, Filter, Listed, Status, Stored};
+use time::{OffsetDateTime, macros::format_description};
+use uuid::Uuid;
+
+use crate::{
+    context::{Context, database},
+    failure::Failure,
+    output::{Output, printable, size},
+    since::Since,
+};
+
+const WAIT: Duration = Duration::from_secs(5);
+
+const LIST_EXAMPLES: &str = "\
+Examples:
+  weir events list --since 1h
+  weir events list --status dead_letter --provider c2s
+  weir events list --lead lead-12345 --json
+  weir events list --limit 100 --after 0199a1c2-...     the page after that event";
+
+const SHOW_EXAMPLES: &str = "\
+Examples:
+  weir events show 0199a1c2-7b7e-7c3a-9e6e-0b1f6a3c9d10
+  weir events show 0199a1c2-7b7e-7c3a-9e6e-0b1f6a3c9d10 --raw > event.json";
+
+#[derive(Debug, clap::Subcommand)]
+pub(crate) enum Verb {
+    /// List events, newest first.
+    #[command(after_help = LIST_EXAMPLES)]
+    List(ListArgs),
+    /// Show one event with its body.
+    #[command(after_help = SHOW_EXAMPLES)]
+    Show(ShowArgs),
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ListArgs {
+    /// In this status.
+    #[arg(long)]
+    status: Option<StatusWord>,
+    /// Of this provider.
+    #[arg(long)]
+    provider: Option<String>,
+    /// Of this type, such as c2s.lead.created.
+    #[arg(long = "type", value_name = "TYPE")]
+    event_type: Option<String>,
+    /// About this lead.
+    #[arg(long, value_name = "ID")]
+    lead: Option<String>,
+    /// Received then or later: 90m, 2d, 2026-01-20, 2026-01-20T10:00:00Z.
+    #[arg(long, value_name = "WHEN")]
+    since: Option<Since>,
+    /// Received before.
+    #[arg(long, value_name = "WHEN")]
+    until: Option<Since>,
+    /// At most so many.
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
+    limit: u16,
+    /// Those that come after this event in the list.
+    #[arg(long, value_name = "EVENT_ID")]
+    after: Option<Uuid>,
+}
+
+#[derive(Debug, clap::Args)]
+pub(crate) struct ShowArgs {
+    /// The event's id (ce-id).
+    id: Uuid,
+    /// Print the exact bytes of the body and nothing else.
+    #[arg(long)]
+    raw: bool,
+}
+
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+#[value(rename_all = "snake_case")]
+enum StatusWord {
+    Received,
+    Processing,
+    Completed,
+    Failed,
+    DeadLetter,
+}
+
+impl From<StatusWord> for Status {
+    fn from(word: StatusWord) -> Self {
+        match word {
+            StatusWord::Received => Self::Received,
+            StatusWord::Processing => Self::Processing,
+            StatusWord::Completed => Self::Completed,
+            StatusWord::Failed => Self::Failed,
+            StatusWord::DeadLetter => Self::DeadLetter,
+        }
+    }
+}
+
+pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Failure> {
+    let pool = database(&context.settings()?, WAIT).await?;
+    match verb {
+        Verb::List(args) => list(args, &pool, context.output).await,
+        Verb::Show(args) => show(args, &pool, context.output).await,
+    }
+}
+
+async fn list(args: &ListArgs, pool: &PgPool, output: Output) -> Result<ExitCode, Failure> {
+    let now = OffsetDateTime::now_utc();
+    let mut connection = pool.acquire().await.context("cannot read the ledger")?;
+    let cursor = match args.after {
+        Some(id) => Some(
+            webhook_events::find(&mut connection, id)
+                .await
+                .map_err(unreadable)?
+                .ok_or_else(|| unknown(id))?
+                .event
+                .cursor(),
+        ),
+        None => None,
+    };
+    let filter = Filter {
+        status: args.status.map(Status::from),
+        provider: args.provider.as_deref(),
+        event_type: args.event_type.as_deref(),
+        lead_id: args.lead.as_deref(),
+        since: args.since.map(|since| since.before(now)),
+        until: args.until.map(|until| until.before(now)),
+    };
+    let events =
+        webhook_events::list(&mut connection, &filter, cursor, args.limit).await.map_err(unreadable)?;
+    output.table(
+        ["RECEIVED", "STATUS", "TYPE", "SUBJECT", "ATTEMPTS", "ERROR", "ID"],
+        events.iter().map(row),
+    )?;
+    if events.is_empty() {
+        output.line("no events match")?;
+    }
+    if let (Some(last), true) = (events.last(), events.len() == usize::from(args.limit)) {
+        output.line(format!("\nthere may be more: --after {}", last.id))?;
+    }
+    output.document(&events)?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(event: &Listed) -> [String; 7] {
+    [
+        seconds(event.received_at),
+        event.status.to_string(),
+        event.event_type.clone(),
+        event.subject.clone().unwrap_or_else(|| "-".to_owned()),
+        event.attempts.to_string(),
+        event.error_code.clone().unwrap_or_else(|| "-".to_owned()),
+        event.id.to_string(),
+    ]
+}
+
+async fn show(args: &ShowArgs, pool: &PgPool, output: Output) -> Result<ExitCode, Failure> {
+    let mut connection = pool.acquire().await.context("cannot read the ledger")?;
+    let found = webhook_events::find(&mut connection, args.id).await.map_err(unreadable)?;
+    let stored = found.ok_or_else(|| unknown(args.id))?;
+    if args.raw {
+        output.bytes(&stored.body)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let fields = serde_json::to_value(&stored.event).context("an event is plain data")?;
+    for (name, value) in fields.as_object().into_iter().flatten() {
+        let shown = match value {
+            Value::Null => continue,
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        output.line(format!("{name:<16} {}", printable(&shown)))?;
+    }
+    output.line(format!("{:<16} {}", "duplicates", stored.duplicates))?;
+    output.line(format!("\nbody, {}:\n{}", size(stored.body.len() as u64), body_for_people(&stored.body)))?;
+    output.document(&whole(&stored, fields))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The event as one document. The body is exact: text, or base64 where it is none.
+fn whole(stored: &Stored, fields: Value) -> Value {
+    let (text, base64) = match std::str::from_utf8(&stored.body) {
+        Ok(text) => (Some(text), None),
+        Err(_) => (None, Some(STANDARD.encode(&stored.body))),
+    };
+    let mut document = fields;
+    if let Value::Object(members) = &mut document {
+        members.insert("duplicates".to_owned(), stored.duplicates.into());
+        members.insert("body".to_owned(), json!(text));
+        members.insert("body_base64".to_owned(), json!(base64));
+    }
+    document
+}
+
+fn body_for_people(body: &[u8]) -> String {
+    let pretty = serde_json::from_slice::<Value>(body).ok().map(|value| format!("{value:#}"));
+    printable(&pretty.unwrap_or_else(|| String::from_utf8_lossy(body).into_owned()))
+}
+
+fn seconds(instant: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second]Z");
+    instant.to_offset(time::UtcOffset::UTC).format(format).unwrap_or_default()
+}
+
+fn unknown(id: Uuid) -> Failure {
+    Failure::from(anyhow!("there is no event {id}")).hint("`weir events list` shows the ids")
+}
+
+fn unreadable(error: sqlx::Error) -> Failure {
+    const UNDEFINED_TABLE: &str = "42P01";
+    let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
+    let undefined = code.is_some_and(|code| code == UNDEFINED_TABLE);
+    let failure = Failure::from(anyhow::Error::from(error).context("cannot read the ledger"));
+    if undefined { failure.hint("run `weir migrate`") } else { failure }
+}
