@@ -1,0 +1,11 @@
+//! What Weir promises, tried on the real programs.
+#![cfg(test)]
+
+mod broker;
+mod c2s;
+mod consumer;
+mod database;
+mod hostile;
+mod operator;
+mod settings;
+mod trace;

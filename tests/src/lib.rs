@@ -1,0 +1,17 @@
+//! The black-box harness: the real programs as processes, on a private broker and a private database, spoken to as
+//! providers, operators and accidents do.
+
+mod accept;
+mod process;
+mod proxy;
+mod system;
+
+pub use accept::{Lead, Reply};
+pub use process::{Process, binary};
+pub use proxy::Proxy;
+pub use system::{Database, Options, SECRET, System};
+
+use std::time::Duration;
+
+/// How long anything that must happen may take on a busy machine.
+pub const DEADLINE: Duration = Duration::from_mins(1);
