@@ -124,7 +124,7 @@ impl Cluster {
 }
 
 /// The folder itself, or one under the system's folder for temporary files when `user` cannot get there (a repository
-/// under `/root`).
+/// under a home that is closed to others).
 fn place(wanted: &Path, user: Option<&User>) -> anyhow::Result<PathBuf> {
     let Some(user) = user else {
         fs::create_dir_all(wanted).with_context(|| format!("cannot create {}", wanted.display()))?;
