@@ -211,6 +211,8 @@ pub struct EdgeProvider {
     pub body_timeout_ms: u64,
     /// Events in one delivery, at most.
     pub events_max: usize,
+    /// How long making all events of a delivery durable may take, milliseconds; past it the sender gets 503.
+    pub answer_timeout_ms: u64,
     /// Requests per minute of all senders together.
     pub rate_per_minute: u32,
     /// Requests that may come at once.

@@ -9,7 +9,7 @@ pub use lead::{Customer, Lead};
 
 use std::borrow::Cow;
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
@@ -156,7 +156,7 @@ fn events_of<'a>(body: &'a str) -> impl Iterator<Item = Result<LeadEvent<'a>, Re
 
 fn event<'a>(body: &'a str, lead: &str, outer_action: Option<String>) -> Result<LeadEvent<'a>, Rejected<'a>> {
     let reject = |code, lead_id| Rejected { body, code, lead_id };
-    let lead: Head = serde_json::from_str(lead).map_err(|_| reject(code::UNEXPECTED_SHAPE, None))?;
+    let lead: Head<'_> = serde_json::from_str(lead).map_err(|_| reject(code::UNEXPECTED_SHAPE, None))?;
     let lead_id = lead.id.and_then(Scalar::into_text).ok_or_else(|| reject(code::MISSING_ID, None))?;
     let updated_at = match lead.attributes.and_then(|attributes| attributes.updated_at) {
         Some(Scalar::Text(text)) if !text.trim().is_empty() => parse_instant(&text),
@@ -172,8 +172,8 @@ fn event<'a>(body: &'a str, lead: &str, outer_action: Option<String>) -> Result<
 /// The part of a body that says where the lead is.
 #[derive(Deserialize)]
 struct Outer<'a> {
-    #[serde(default)]
-    hook_action: Option<Scalar>,
+    #[serde(borrow, default)]
+    hook_action: Option<Scalar<'a>>,
     #[serde(borrow, default)]
     lead: Option<&'a RawValue>,
     #[serde(borrow, default)]
@@ -193,36 +193,47 @@ impl<'a> Outer<'a> {
 
 /// The part of a lead that the edge reads.
 #[derive(Deserialize)]
-struct Head {
-    #[serde(default)]
-    id: Option<Scalar>,
-    #[serde(default)]
-    hook_action: Option<Scalar>,
-    #[serde(default)]
-    attributes: Option<HeadAttributes>,
+struct Head<'a> {
+    #[serde(borrow, default)]
+    id: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    hook_action: Option<Scalar<'a>>,
+    #[serde(borrow, default)]
+    attributes: Option<HeadAttributes<'a>>,
 }
 
 #[derive(Deserialize)]
-struct HeadAttributes {
-    #[serde(default)]
-    updated_at: Option<Scalar>,
+struct HeadAttributes<'a> {
+    #[serde(borrow, default)]
+    updated_at: Option<Scalar<'a>>,
 }
 
-/// Text where the provider keeps its word, anything else where it does not.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
-enum Scalar {
+/// Text where the provider keeps its word, anything else where it does not. A number stays as it is written: as a number
+/// of ours, two long ids could be one (`long_numbers_are_different_ids`).
+#[derive(Debug, Clone)]
+enum Scalar<'a> {
     Text(String),
-    Number(serde_json::Number),
-    Other(serde::de::IgnoredAny),
+    Number(&'a str),
+    Other,
 }
 
-impl Scalar {
+impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'a RawValue>::deserialize(deserializer)?.get();
+        Ok(match raw.as_bytes().first() {
+            Some(b'"') => serde_json::from_str(raw).map_or(Self::Other, Self::Text),
+            Some(b'-' | b'0'..=b'9') => Self::Number(raw),
+            _ => Self::Other,
+        })
+    }
+}
+
+impl Scalar<'_> {
     fn into_text(self) -> Option<String> {
         match self {
             Self::Text(text) if !text.trim().is_empty() => Some(text),
-            Self::Number(number) => Some(number.to_string()),
-            Self::Text(_) | Self::Other(_) => None,
+            Self::Number(number) => Some(number.to_owned()),
+            Self::Text(_) | Self::Other => None,
         }
     }
 }

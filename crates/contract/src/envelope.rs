@@ -20,8 +20,9 @@ impl EventId {
     }
 
     /// The id of a message that carries none, made from where it lies, so that every redelivery gets the same one.
-    pub fn of_stream_position(stream: &str, sequence: u64) -> Self {
-        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("nats:{stream}:{sequence}").as_bytes()))
+    /// `position` must name the stream, the place, and when it came there: a stream made anew counts from one again.
+    pub fn of_stream_position(position: &str) -> Self {
+        Self(Uuid::new_v5(&Uuid::NAMESPACE_URL, format!("nats:{position}").as_bytes()))
     }
 }
 
@@ -106,7 +107,7 @@ impl Envelope {
     /// # Errors
     /// Names the first required header that is missing or means nothing.
     pub fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, EnvelopeError> {
-        let required = |name| get(name).ok_or(EnvelopeError::Missing(name));
+        let required = |name| get(name).filter(|value| !value.is_empty()).ok_or(EnvelopeError::Missing(name));
         let text = |name| Ok(decode(required(name)?));
         if required(header::CE_SPECVERSION)? != "1.0" {
             return Err(EnvelopeError::Invalid(header::CE_SPECVERSION));
@@ -210,6 +211,15 @@ mod tests {
         assert_eq!(decode(r#""quoted""#), "quoted");
         assert_eq!(decode("100%"), "100%");
         assert_eq!(decode("%zz%2"), "%zz%2");
+    }
+
+    #[test]
+    fn an_empty_key_is_none() {
+        // Every message with it would repeat the first.
+        let sent = envelope(None, String::new());
+        let headers: HashMap<_, _> = sent.headers().into_iter().collect();
+        let error = Envelope::parse(|name| headers.get(name).map(String::as_str)).unwrap_err();
+        assert_eq!(error, EnvelopeError::Missing(header::NATS_MSG_ID));
     }
 
     #[test]

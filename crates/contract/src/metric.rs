@@ -26,7 +26,7 @@ pub const CONSUMER_IN_FLIGHT: &str = "weir_consumer_in_flight";
 pub const CONSUMER_PENDING: &str = "weir_consumer_pending";
 /// Counter: events redelivered to a consumer, by `consumer`.
 pub const CONSUMER_REDELIVERED: &str = "weir_consumer_redelivered";
-/// Gauge, 0 or 1: the consumer waits because something it needs is away, by `consumer`.
+/// Gauge: batches that wait because something every event needs is away, by `consumer`; above 0 the consumer is blocked.
 pub const CONSUMER_BLOCKED: &str = "weir_consumer_blocked";
 /// Counter: events by what the ledger made of them, by `provider` and `outcome` (`new`, `resumed`, `duplicate`).
 pub const LEDGER_ADMITTED: &str = "weir_ledger_admitted";

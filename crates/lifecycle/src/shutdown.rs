@@ -2,6 +2,7 @@
 
 use std::{
     future::Future,
+    panic::AssertUnwindSafe,
     process::ExitCode,
     sync::{
         Arc,
@@ -10,6 +11,7 @@ use std::{
     time::Duration,
 };
 
+use futures::FutureExt as _;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, error, info, warn};
@@ -66,16 +68,17 @@ impl Shutdown {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let shutdown = self.clone();
-        let guard = Guard { shutdown: self.clone(), name };
         self.tracker.spawn(async move {
-            let result = task.await;
-            if let Err(error) = result {
-                error!(task = name, error = %format!("{error:#}"), "required task failed");
-            } else if !shutdown.is_draining() {
-                error!(task = name, "required task ended by itself");
-            } else {
-                std::mem::forget(guard);
+            match AssertUnwindSafe(task).catch_unwind().await {
+                Ok(Ok(())) if shutdown.is_draining() => return,
+                Ok(Ok(())) => error!(task = name, "required task ended by itself"),
+                Ok(Err(error)) => {
+                    error!(task = name, error = %format!("{error:#}"), "required task failed");
+                }
+                Err(_) => error!(task = name, "required task panicked"),
             }
+            shutdown.failed.store(true, Ordering::Relaxed);
+            shutdown.drain();
         });
     }
 
@@ -119,20 +122,6 @@ impl Shutdown {
         warn!(reason, tasks = self.tracker.len(), "aborting");
         self.failed.store(true, Ordering::Relaxed);
         self.abort();
-    }
-}
-
-/// Drains the process when a required task ends in any way, a panic included.
-struct Guard {
-    shutdown: Shutdown,
-    name: &'static str,
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        error!(task = self.name, "stopping because a required task is gone");
-        self.shutdown.failed.store(true, Ordering::Relaxed);
-        self.shutdown.drain();
     }
 }
 

@@ -41,6 +41,14 @@ impl Proxies {
     }
 }
 
+/// One key per IPv4 address and per IPv6 /64, which is what one subscriber has.
+pub(crate) fn subscriber(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
+        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
+    }
+}
+
 /// One hop: an address, maybe with a port, IPv6 maybe in brackets.
 fn parse_hop(hop: &str) -> Option<IpAddr> {
     let hop = hop.trim();

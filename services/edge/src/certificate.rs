@@ -10,7 +10,7 @@ use crate::address::Proxies;
 /// The common name in a certificate that TLS has verified.
 pub(crate) fn common_name(certificate: &[u8]) -> Option<String> {
     let (_, certificate) = X509Certificate::from_der(certificate).ok()?;
-    let name = certificate.subject().iter_common_name().next()?;
+    let name = only(certificate.subject().iter_common_name())?;
     name.as_str().ok().map(str::to_owned)
 }
 
@@ -34,7 +34,8 @@ pub(crate) fn reported_common_name(
 }
 
 /// The `CN` of a subject as RFC 2253 (`CN=a,O=b`) or the older slash form (`/O=b/CN=a`) writes it. A value may hold
-/// escaped separators, which must not make a second `CN`. Proved by `an_escaped_separator_makes_no_second_name`.
+/// escaped separators, which must not make a second `CN` (`an_escaped_separator_makes_no_second_name`). The slash form escapes
+/// nothing, so of two names either may be invented: two are none (`of_two_names_neither_counts`).
 fn common_name_of_subject(subject: &str) -> Option<String> {
     let (subject, slashes) = subject.strip_prefix('/').map_or((subject, false), |rest| (rest, true));
     let mut parts = vec![String::new()];
@@ -61,10 +62,15 @@ fn common_name_of_subject(subject: &str) -> Option<String> {
             part.push(character);
         }
     }
-    parts.iter().find_map(|part| {
+    only(parts.iter().filter_map(|part| {
         let (name, value) = part.split_once('=')?;
         name.trim().eq_ignore_ascii_case("CN").then(|| value.trim().to_owned())
-    })
+    }))
+}
+
+/// The only element, if there is just one.
+fn only<T>(mut elements: impl Iterator<Item = T>) -> Option<T> {
+    elements.next().filter(|_| elements.next().is_none())
 }
 
 #[cfg(test)]
@@ -92,6 +98,18 @@ mod tests {
         assert_eq!(common_name_of_subject(r"O=x\,CN=hooks.example.com"), None);
         assert_eq!(common_name_of_subject(r#"O="x,CN=hooks.example.com""#), None);
         assert_eq!(common_name_of_subject(r"O=x\,CN=a,CN=b").as_deref(), Some("b"));
+    }
+
+    #[test]
+    fn of_two_names_neither_counts() {
+        // An organisation called `x/CN=hooks.example.com`, as the slash form writes it.
+        assert_eq!(common_name_of_subject("/O=x/CN=hooks.example.com/CN=stranger"), None);
+        assert_eq!(common_name_of_subject("CN=hooks.example.com,CN=stranger"), None);
+        let mut params = rcgen::CertificateParams::new([]).unwrap();
+        params.distinguished_name.push(rcgen::DnType::CommonName, "hooks.example.com");
+        params.distinguished_name.push(rcgen::DnType::CustomDnType(vec![2, 5, 4, 3]), "stranger");
+        let certificate = params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap();
+        assert_eq!(common_name(certificate.der()), None);
     }
 
     #[test]

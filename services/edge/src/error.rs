@@ -24,7 +24,7 @@ const BUSY_RETRY: Duration = Duration::from_secs(1);
 pub(crate) enum Refusal {
     #[error("no such endpoint")]
     NotFound,
-    #[error("the endpoint takes POST only")]
+    #[error("the endpoint does not take this method")]
     MethodNotAllowed,
     #[error("HTTPS is required")]
     HttpsRequired,
@@ -48,6 +48,10 @@ pub(crate) enum Refusal {
     BodyCutOff,
     #[error("the delivery holds nothing valid")]
     Invalid { code: Code, rejected: usize },
+    #[error("the event is above the limit of one event")]
+    EventTooLarge { limit_bytes: usize },
+    #[error("the delivery could not be made durable in time")]
+    TooSlow,
     #[error("the delivery could not be made durable")]
     NotDurable(#[source] PublishError),
     #[error("a fault of ours")]
@@ -70,14 +74,15 @@ impl Refusal {
             Self::TooLarge { .. } | Self::TooManyEvents { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE)
             }
-            Self::NotDurable(PublishError::TooLarge { .. })
-            | Self::Invalid { code: code::EVENT_TOO_LARGE, .. } => {
+            Self::NotDurable(PublishError::TooLarge { .. }) | Self::EventTooLarge { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, code::EVENT_TOO_LARGE)
             }
             Self::BodyTimeout => (StatusCode::REQUEST_TIMEOUT, code::TIMEOUT),
             Self::BodyCutOff => (StatusCode::BAD_REQUEST, code::MALFORMED),
             Self::Invalid { code, .. } => (StatusCode::BAD_REQUEST, *code),
-            Self::NotDurable(_) => (StatusCode::SERVICE_UNAVAILABLE, code::STREAM_UNAVAILABLE),
+            Self::NotDurable(_) | Self::TooSlow => {
+                (StatusCode::SERVICE_UNAVAILABLE, code::STREAM_UNAVAILABLE)
+            }
             Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
         }
     }
@@ -106,7 +111,9 @@ impl Refusal {
             Self::Overloaded | Self::Draining | Self::NotDurable(PublishError::Overloaded) => {
                 Some(BUSY_RETRY)
             }
-            Self::NotDurable(PublishError::Unavailable(_) | PublishError::Refused(_)) => Some(STREAM_RETRY),
+            Self::TooSlow | Self::NotDurable(PublishError::Unavailable(_) | PublishError::Refused(_)) => {
+                Some(STREAM_RETRY)
+            }
             _ => None,
         }
     }
@@ -114,7 +121,9 @@ impl Refusal {
     /// What the caller may know beside status and code.
     fn extension(&self) -> Option<(&'static str, usize)> {
         match self {
-            Self::TooLarge { limit_bytes } => Some(("limit_bytes", *limit_bytes)),
+            Self::TooLarge { limit_bytes } | Self::EventTooLarge { limit_bytes } => {
+                Some(("limit_bytes", *limit_bytes))
+            }
             Self::TooManyEvents { limit_events } => Some(("limit_events", *limit_events)),
             Self::Invalid { rejected, .. } if *rejected > 0 => Some(("rejected", *rejected)),
             _ => None,

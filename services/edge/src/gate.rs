@@ -16,7 +16,7 @@ use crate::{
 
 /// The checks that every delivery passes first, in this order: address, HTTPS, certificate, allow-list, rate, room.
 pub(crate) struct Gate {
-    pub(crate) proxies: Proxies,
+    pub(crate) proxies: Arc<Proxies>,
     pub(crate) require_https: bool,
     /// Where a proxy that ends TLS reports the client certificate's subject.
     pub(crate) certificate_header: Option<HeaderName>,

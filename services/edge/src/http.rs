@@ -22,13 +22,10 @@ use crate::{
     error::{REQUEST_ID, Refusal},
     gate::Gate,
     ingest::{self, Ingest},
-    metrics::Metrics,
+    metrics::{Metrics, NO_PROVIDER},
     provider::Registered,
     refusals::Refusals,
 };
-
-/// The name under which requests are counted that reached no provider.
-const NO_PROVIDER: &str = "none";
 
 /// What every request works with.
 pub(crate) struct App {
@@ -67,9 +64,18 @@ pub(crate) fn router(app: &Arc<App>, providers: &[Arc<Registered>], probes: Rout
     outermost(router.merge(probes))
 }
 
+/// Every endpoint of a listener without providers.
+pub(crate) fn private(probes: Router) -> Router {
+    outermost(probes.fallback(async |Extension(RequestId(id))| Refusal::NotFound.into_response(id)))
+}
+
 /// Gives every request its id, and every answer too.
-pub(crate) fn outermost(router: Router) -> Router {
-    router.layer(middleware::from_fn(identify))
+fn outermost(router: Router) -> Router {
+    router
+        .method_not_allowed_fallback(async |Extension(RequestId(id))| {
+            Refusal::MethodNotAllowed.into_response(id)
+        })
+        .layer(middleware::from_fn(identify))
 }
 
 async fn identify(mut request: Request, next: Next) -> Response<Body> {

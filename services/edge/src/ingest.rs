@@ -8,7 +8,7 @@ use axum::{
     extract::{Query, RawPathParams, Request, State, rejection::RawPathParamsRejection},
     http::{HeaderValue, Response, StatusCode, header},
 };
-use serde_json::Value;
+use contract::code;
 use time::OffsetDateTime;
 use tracing::{Instrument as _, debug};
 use tracing_opentelemetry::OpenTelemetrySpanExt as _;
@@ -98,8 +98,11 @@ impl Ingest {
         standing: Standing,
     ) -> Result<Response<Body>, Refusal> {
         let Self { app, provider, .. } = self;
-        let tally = publish::publish(&app.publisher, provider, delivery, drafts)
+        // What is stored when the time is over is a duplicate when the sender comes again.
+        let publishing = publish::publish(&app.publisher, provider, delivery, drafts);
+        let tally = tokio::time::timeout(provider.answer_timeout, publishing)
             .await
+            .map_err(|_| Refusal::TooSlow)?
             .map_err(Refusal::NotDurable)?;
         for (outcome, count) in [
             (Outcome::Accepted, tally.processed),
@@ -116,13 +119,18 @@ impl Ingest {
             rejected = tally.rejected,
             "delivery is durable"
         );
-        let (status, answer) = provider.provider.answer(&tally)?;
-        Ok(answered(status, &answer, standing))
+        let (status, answer) = provider.provider.answer(&tally).map_err(|refusal| match refusal {
+            Refusal::Invalid { code: code::EVENT_TOO_LARGE, .. } => {
+                Refusal::EventTooLarge { limit_bytes: provider.event_max_bytes }
+            }
+            other => other,
+        })?;
+        Ok(answered(status, answer, standing))
     }
 }
 
-fn answered(status: StatusCode, answer: &Value, standing: Standing) -> Response<Body> {
-    let mut response = Response::new(Body::from(answer.to_string()));
+fn answered(status: StatusCode, answer: String, standing: Standing) -> Response<Body> {
+    let mut response = Response::new(Body::from(answer));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
     standing.write(response.headers_mut());

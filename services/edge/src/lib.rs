@@ -12,6 +12,7 @@
 
 mod start;
 
+mod files;
 mod server;
 mod tls;
 

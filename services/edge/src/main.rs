@@ -19,9 +19,10 @@ async fn main() -> anyhow::Result<ExitCode> {
     let shutdown = Shutdown::default();
     let bus = bus::connect(&settings.nats, "weir-edge").await?;
     edge.verify(&bus).await?;
-    let listener = TcpListener::bind(settings.edge.listen).await.context("edge.listen")?;
+    let listen = async |key, at| TcpListener::bind(at).await.with_context(|| format!("{key}: {at}"));
+    let listener = listen("edge.listen", settings.edge.listen).await?;
     let metrics_listener = match settings.edge.metrics_listen {
-        Some(address) => Some(TcpListener::bind(address).await.context("edge.metrics_listen")?),
+        Some(address) => Some(listen("edge.metrics_listen", address).await?),
         None => None,
     };
     let open = Open {

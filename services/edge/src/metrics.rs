@@ -8,9 +8,8 @@ use opentelemetry::{
     metrics::{Counter, Histogram, UpDownCounter},
 };
 
-/// Boundaries that the HTTP semantic conventions ask for, seconds.
-const DURATION_BOUNDARIES: [f64; 14] =
-    [0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0];
+/// The provider of what reached none.
+pub(crate) const NO_PROVIDER: &str = "none";
 /// One kilobyte to one gigabyte.
 const SIZE_BOUNDARIES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
@@ -41,7 +40,6 @@ impl Metrics {
                 .f64_histogram(metric::HTTP_SERVER_REQUEST_DURATION)
                 .with_unit("s")
                 .with_description("Duration of HTTP requests.")
-                .with_boundaries(DURATION_BOUNDARIES.to_vec())
                 .build(),
             active: meter
                 .i64_up_down_counter(metric::HTTP_SERVER_ACTIVE_REQUESTS)

@@ -10,7 +10,6 @@ use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use config::{EdgeProvider, IpAddrOrNet};
 use contract::Code;
-use serde_json::Value;
 
 use crate::{error::Refusal, rate::ProviderLimit, secrets::Secrets, start::SettingError};
 
@@ -40,8 +39,8 @@ pub(crate) trait Provider: Send + Sync + 'static {
     /// the delivery as a whole, with 400.
     fn split(&self, head: &Head<'_>, body: &Bytes, events_max: usize) -> Result<Vec<Draft>, Code>;
 
-    /// What the sender is told once everything is durable.
-    fn answer(&self, tally: &Tally) -> Result<(StatusCode, Value), Refusal>;
+    /// What the sender is told once everything is durable: status and JSON.
+    fn answer(&self, tally: &Tally) -> Result<(StatusCode, String), Refusal>;
 }
 
 /// A path on which a provider sends. It is served with and without a slash at the end, never by a redirect, which
@@ -119,6 +118,8 @@ pub(crate) struct Registered {
     pub(crate) body_max_bytes: usize,
     pub(crate) body_timeout: Duration,
     pub(crate) events_max: usize,
+    /// How long making a delivery durable may take.
+    pub(crate) answer_timeout: Duration,
     /// Bytes of one event that its stream takes, headers aside.
     pub(crate) event_max_bytes: usize,
     pub(crate) trust_traceparent: bool,
@@ -157,6 +158,7 @@ impl Registered {
             body_max_bytes: settings.body_max_bytes,
             body_timeout: Duration::from_millis(settings.body_timeout_ms),
             events_max: settings.events_max,
+            answer_timeout: Duration::from_millis(settings.answer_timeout_ms),
             event_max_bytes: stream_max.saturating_sub(HEADERS_MAX_BYTES),
             trust_traceparent: settings.trust_traceparent,
             secrets_len: settings.secrets.len(),

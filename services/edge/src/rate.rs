@@ -15,7 +15,7 @@ use governor::{
     state::{InMemoryState, NotKeyed, keyed::DashMapStateStore},
 };
 
-use crate::error::whole_seconds;
+use crate::{address::subscriber, error::whole_seconds};
 
 /// Keys are swept after so many checks: what is kept is bounded by this and by the addresses that are still in debt.
 const SWEEP_EVERY: usize = 16_384;
@@ -88,7 +88,7 @@ impl AddressLimit {
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        match self.limiter.check_key(&key(address)) {
+        match self.limiter.check_key(&subscriber(address)) {
             Ok(snapshot) => Ok(Standing::allowed(&snapshot)),
             Err(until) => Err(Standing::refused(&until, self.limiter.clock().now())),
         }
@@ -113,14 +113,6 @@ impl ProviderLimit {
             Ok(snapshot) => Ok(Standing::allowed(&snapshot)),
             Err(until) => Err(Standing::refused(&until, self.0.clock().now())),
         }
-    }
-}
-
-/// One key per IPv4 address and per IPv6 /64, which is what one subscriber has.
-fn key(address: IpAddr) -> u128 {
-    match address {
-        IpAddr::V4(address) => address.to_ipv6_mapped().to_bits(),
-        IpAddr::V6(address) => address.to_bits() & !u128::from(u64::MAX),
     }
 }
 

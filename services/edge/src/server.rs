@@ -3,6 +3,7 @@
 //! not what ready-made servers do.
 
 mod connection;
+mod share;
 
 use std::{
     future::Future,
@@ -16,6 +17,7 @@ use std::{
 };
 
 use axum::{Router, http::HeaderMap};
+use contract::code;
 use futures::FutureExt as _;
 use lifecycle::Shutdown;
 use tokio::{
@@ -26,7 +28,11 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::warn;
 
-use crate::{address::Proxies, metrics::Metrics};
+use crate::{
+    address::Proxies,
+    metrics::{Metrics, NO_PROVIDER},
+    server::share::Shares,
+};
 
 /// Wait after a failed accept, such as one that found no free file descriptor.
 const ACCEPT_RETRY: Duration = Duration::from_millis(100);
@@ -66,6 +72,7 @@ pub(crate) struct Server {
     router: Router,
     tls: Option<TlsAcceptor>,
     limits: Limits,
+    shares: Arc<Shares>,
     metrics: Arc<Metrics>,
     shutdown: Shutdown,
 }
@@ -75,10 +82,12 @@ impl Server {
         router: Router,
         tls: Option<TlsAcceptor>,
         limits: Limits,
+        proxies: Arc<Proxies>,
         metrics: Arc<Metrics>,
         shutdown: Shutdown,
     ) -> Self {
-        Self { router, tls, limits, metrics, shutdown }
+        let shares = Arc::new(Shares::new(limits.connections_max, proxies));
+        Self { router, tls, limits, shares, metrics, shutdown }
     }
 
     /// Serves until the drain is over: until the connections from before it are done, and `work` too. In the meantime
@@ -108,11 +117,15 @@ impl Server {
                 () = &mut end => return,
                 accepted = accept(listener, room) => accepted,
             };
+            let Some(share) = self.shares.take(address.ip()) else {
+                self.metrics.refused(NO_PROVIDER, code::OVERLOADED);
+                continue;
+            };
             let (server, end) = (self.clone(), connections.end.clone());
             let keep_alive = connections.keep_alive;
             connections.tasks.spawn(async move {
                 server.connection(stream, address, &end, keep_alive).await;
-                drop(permit);
+                drop((permit, share));
             });
         }
     }

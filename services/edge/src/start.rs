@@ -14,6 +14,7 @@ use tracing::info;
 
 use crate::{
     address::Proxies,
+    files,
     gate::Gate,
     http::{self, App},
     metrics::Metrics,
@@ -24,6 +25,9 @@ use crate::{
     server::{Limits, Server},
     tls,
 };
+
+/// Connections to the private listener, which a scraper and an orchestrator use.
+const PRIVATE_CONNECTIONS_MAX: usize = 64;
 
 /// A setting that the edge cannot start with. Names the key, never the value.
 #[derive(Debug, thiserror::Error)]
@@ -92,7 +96,7 @@ impl Edge {
         Ok(Self {
             providers: provider::register(settings)?,
             gate: Gate {
-                proxies: Proxies::new(&settings.trusted_proxies),
+                proxies: Arc::new(Proxies::new(&settings.trusted_proxies)),
                 require_https: settings.require_https,
                 certificate_header: certificate_header(settings)?,
                 rate,
@@ -131,6 +135,9 @@ impl Edge {
             info!(provider = provider.name, secrets = provider.secrets_len, "webhook secret configured");
         }
         let metrics = Arc::new(Metrics::new());
+        let limits = Limits { connections_max: files::room(self.limits.connections_max), ..self.limits };
+        let private_limits = Limits { connections_max: PRIVATE_CONNECTIONS_MAX, ..limits };
+        let proxies = self.gate.proxies.clone();
         let app = Arc::new(App {
             gate: self.gate,
             publisher: open.publisher,
@@ -141,11 +148,13 @@ impl Edge {
         let beside = open.metrics_listener.is_none().then(|| probes::metrics(open.metrics.clone()));
         let probes = probes::router(open.health);
         let router = http::router(&app, &self.providers, probes.clone().merge(beside.unwrap_or_default()));
-        let public = Server::new(router, self.tls, self.limits, metrics.clone(), shutdown.clone());
+        let public =
+            Server::new(router, self.tls, limits, proxies.clone(), metrics.clone(), shutdown.clone());
         let private = Server::new(
-            http::outermost(probes.merge(probes::metrics(open.metrics))),
+            http::private(probes.merge(probes::metrics(open.metrics))),
             None,
-            self.limits,
+            private_limits,
+            proxies,
             metrics,
             shutdown.clone(),
         );

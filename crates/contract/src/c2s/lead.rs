@@ -1,7 +1,9 @@
 //! The lead inside an event, read leniently: a field that is missing, null, empty or of an unexpected type is absent,
 //! and never fails the event. The raw body is kept beside it.
 
-use serde_json::Value;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde_json::value::RawValue;
 use time::OffsetDateTime;
 
 use super::parse_instant;
@@ -51,42 +53,57 @@ pub struct Customer {
 impl Lead {
     /// Reads the lead out of an event's body, whichever of the forms A, C and D it has. `None` if it is no JSON object.
     pub fn parse(body: &[u8]) -> Option<Self> {
-        let event: Value = serde_json::from_slice(body).ok()?;
-        let lead = ["lead", "data"]
-            .iter()
-            .filter_map(|key| event.get(key))
-            .find(|v| v.is_object())
-            .unwrap_or(&event);
-        let attributes =
-            lead.get("attributes").filter(|attributes| attributes.is_object()).unwrap_or(&Value::Null);
-        lead.is_object().then(|| Self {
-            internal_id: text(lead, "/internal_id"),
-            description: text(attributes, "/description"),
+        let event = Object::parse(str::from_utf8(body).ok()?)?;
+        let inner = ["lead", "data"].iter().find_map(|name| event.object(name));
+        let lead = inner.unwrap_or(event);
+        let attributes = lead.object("attributes").unwrap_or_default();
+        let within = |name| attributes.object(name).unwrap_or_default();
+        let (customer, seller, product) = (within("customer"), within("seller"), within("product"));
+        let status = within("lead_status");
+        Some(Self {
+            internal_id: lead.text("internal_id"),
+            description: attributes.text("description"),
             customer: Customer {
-                name: text(attributes, "/customer/name"),
-                email: text(attributes, "/customer/email"),
-                phone: text(attributes, "/customer/phone"),
-                phone2: text(attributes, "/customer/phone2"),
+                name: customer.text("name"),
+                email: customer.text("email"),
+                phone: customer.text("phone"),
+                phone2: customer.text("phone2"),
             },
-            seller_name: text(attributes, "/seller/name"),
-            seller_id: text(attributes, "/seller/id"),
-            product_description: text(attributes, "/product/description"),
-            product_ref: text(attributes, "/product/prop_ref"),
-            price: text(attributes, "/product/price").or_else(|| text(attributes, "/product/price_float")),
-            lead_source: text(attributes, "/lead_source/name"),
-            status_alias: text(attributes, "/lead_status/alias"),
-            status_name: text(attributes, "/lead_status/name"),
-            created_at: text(attributes, "/created_at").and_then(|text| parse_instant(&text).ok()),
+            seller_name: seller.text("name"),
+            seller_id: seller.text("id"),
+            product_description: product.text("description"),
+            product_ref: product.text("prop_ref"),
+            price: product.text("price").or_else(|| product.text("price_float")),
+            lead_source: within("lead_source").text("name"),
+            status_alias: status.text("alias"),
+            status_name: status.text("name"),
+            created_at: attributes.text("created_at").and_then(|text| parse_instant(&text).ok()),
         })
     }
 }
 
-/// The text at `pointer`. PostgreSQL text cannot hold NUL, so NULs are dropped.
-fn text(value: &Value, pointer: &str) -> Option<String> {
-    let text = match value.pointer(pointer)? {
-        Value::String(text) => text.replace('\0', ""),
-        Value::Number(number) => number.to_string(),
-        _ => return None,
-    };
-    (!text.trim().is_empty()).then_some(text)
+/// The members of a JSON object, each unread until asked for: what is wrong with one (half of a surrogate pair, a
+/// number of any size) is no matter of the others. Proved by `a_member_that_means_nothing_harms_only_itself`.
+#[derive(Default)]
+struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+
+impl<'a> Object<'a> {
+    fn parse(json: &'a str) -> Option<Self> {
+        serde_json::from_str(json).ok().map(Self)
+    }
+
+    fn object(&self, name: &str) -> Option<Self> {
+        self.0.get(name).and_then(|value| Self::parse(value.get()))
+    }
+
+    /// A text, or a number as it is written. PostgreSQL's text cannot hold NUL, so NULs are dropped.
+    fn text(&self, name: &str) -> Option<String> {
+        let json = self.0.get(name)?.get();
+        let text = match json.as_bytes().first()? {
+            b'"' => serde_json::from_str::<String>(json).ok()?.replace('\0', ""),
+            b'-' | b'0'..=b'9' => json.to_owned(),
+            _ => return None,
+        };
+        (!text.trim().is_empty()).then_some(text)
+    }
 }

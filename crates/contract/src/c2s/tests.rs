@@ -71,6 +71,18 @@ fn the_same_instant_in_two_offsets_has_one_key() {
 }
 
 #[test]
+fn long_numbers_are_different_ids() {
+    let event = |id: &str| format!(r#"{{"id":{id},"attributes":{{"updated_at":"2026-01-20T10:00:00Z"}}}}"#);
+    for id in ["1", "-1", "1.0", "1e400", "123456789012345678901234567890", "123456789012345678901234567891"]
+    {
+        assert_eq!(only(&event(id)).unwrap().lead_id, id);
+    }
+    for id in ["true", "{}", "[1]", "null", r#"" ""#, r#""\ud800""#] {
+        assert_eq!(only(&event(id)).unwrap_err().code, code::MISSING_ID, "{id}");
+    }
+}
+
+#[test]
 fn what_is_not_json_or_no_object_is_refused_whole() {
     for (body, code) in [
         ("", code::MALFORMED),
@@ -120,4 +132,15 @@ fn an_empty_data_array_hides_no_event() {
     let lead = r#"{"id":"x","attributes":{"updated_at":"2026-01-20T10:00:00Z"},"data":[]}"#;
     assert_eq!(only(lead).unwrap().lead_id, "x");
     assert_eq!(only(r#"{"data":[]}"#).unwrap_err().code, code::MISSING_ID);
+}
+
+#[test]
+fn a_member_that_means_nothing_harms_only_itself() {
+    let body = br#"{"id":"x","internal_id":1e400,"attributes":{"description":"half \ud800","customer":{"name":"Joao","phone":11987654321,
+        "email":["a"],"name2":"\udc00"},"seller":"none","product":null,"extra":{"deep":[1e999,"\ud800"]}}}"#;
+    let lead = Lead::parse(body).unwrap();
+    assert_eq!(lead.customer.name.as_deref(), Some("Joao"));
+    assert_eq!(lead.customer.phone.as_deref(), Some("11987654321"));
+    assert_eq!((lead.customer.email, lead.description), (None, None));
+    assert_eq!(lead.internal_id.as_deref(), Some("1e400"), "a number keeps its digits");
 }

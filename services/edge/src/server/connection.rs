@@ -18,17 +18,19 @@ use tokio::{
     io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _},
     net::TcpStream,
 };
+use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 use tracing::debug;
 
 use super::{Peer, Server};
-use crate::certificate;
+use crate::{certificate, metrics::NO_PROVIDER};
 
-/// The name under which broken connections are counted.
-const NO_PROVIDER: &str = "none";
-/// Bytes read from a connection at one time, at most.
-const READ_BUFFER_MAX: usize = 64 * 1024;
+/// The smallest buffer that hyper takes.
+const BUFFER_MIN: usize = 8 * 1024;
+/// How long a caller may take nothing of its answer. Without an end to it, one that never reads would hold its connection
+/// and every drain (proved by `a_caller_that_does_not_read_its_answers_is_cut_off`).
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a caller that was refused may go on sending before the connection is cut: closing it at once would destroy
 /// the answer on its way (a reset overtakes it).
 const LINGER: Duration = Duration::from_secs(2);
@@ -81,7 +83,9 @@ impl Server {
             Box::pin(router.clone().call(request))
         });
         let protocol = self.protocol(keep_alive);
-        let mut connection = protocol.serve_connection(TokioIo::new(io), service);
+        let mut io = TimeoutStream::new(io);
+        io.set_write_timeout(Some(WRITE_TIMEOUT));
+        let mut connection = protocol.serve_connection(TokioIo::new(Box::pin(io)), service);
         let mut is_ending = false;
         let result = loop {
             tokio::select! {
@@ -111,7 +115,7 @@ impl Server {
             .timer(TokioTimer::new())
             .header_read_timeout(self.limits.header_timeout)
             .max_header_size(self.limits.headers_max_bytes)
-            .max_buf_size(self.limits.headers_max_bytes.max(READ_BUFFER_MAX));
+            .max_buf_size(self.limits.headers_max_bytes.max(BUFFER_MIN));
         builder
     }
 
@@ -142,3 +146,6 @@ async fn close<IO: AsyncRead + AsyncWrite + Unpin>(mut io: IO, refused: bool) {
         debug!("connection was cut");
     }
 }
+
+#[cfg(test)]
+mod tests;

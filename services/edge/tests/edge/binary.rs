@@ -23,7 +23,17 @@ pub(crate) struct Binary {
 
 /// The command that starts it, on any free port.
 pub(crate) fn command(broker: &str, settings: &[(&str, &str)]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_weir-edge"));
+    configured(Command::new(env!("CARGO_BIN_EXE_weir-edge")), broker, settings)
+}
+
+/// The same, where `ulimit` (its options and numbers) bounds the process.
+pub(crate) fn command_within(ulimit: &str, broker: &str, settings: &[(&str, &str)]) -> Command {
+    let mut shell = Command::new("/bin/sh");
+    shell.args(["-c", &format!("ulimit {ulimit} && exec '{}'", env!("CARGO_BIN_EXE_weir-edge"))]);
+    configured(shell, broker, settings)
+}
+
+fn configured(mut command: Command, broker: &str, settings: &[(&str, &str)]) -> Command {
     command
         .env_clear()
         .current_dir(env!("CARGO_TARGET_TMPDIR"))
@@ -40,12 +50,14 @@ pub(crate) fn command(broker: &str, settings: &[(&str, &str)]) -> Command {
 impl Binary {
     /// Starts it and waits until it says where it listens.
     pub(crate) async fn start(broker: &Broker, settings: &[(&str, &str)]) -> Self {
+        Self::run(broker, command(broker.url(), settings)).await
+    }
+
+    /// The same with a command of the caller's making.
+    pub(crate) async fn run(broker: &Broker, mut command: Command) -> Self {
         let bus = bus::connect(&broker.config(), "edge-test").await.unwrap();
         Topology::embedded().apply(&bus, 1).await.unwrap();
-        let mut child = command(broker.url(), settings)
-            .env("WEIR_EDGE__PROVIDERS__C2S__SECRETS", SECRET)
-            .spawn()
-            .unwrap();
+        let mut child = command.env("WEIR_EDGE__PROVIDERS__C2S__SECRETS", SECRET).spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
         let lines = Arc::new(Mutex::new(Vec::new()));
         let kept = lines.clone();
@@ -86,9 +98,14 @@ impl Binary {
         self.lines.lock().unwrap().join("\n")
     }
 
+    /// What the kernel says of it.
+    pub(crate) fn proc(&self, file: &str) -> String {
+        std::fs::read_to_string(format!("/proc/{}/{file}", self.child.id())).unwrap()
+    }
+
     /// Most memory it ever had, in KiB.
     pub(crate) fn memory_peak_kib(&self) -> u64 {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let status = self.proc("status");
         let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
         line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }

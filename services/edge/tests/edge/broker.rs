@@ -27,6 +27,16 @@ async fn a_broker_that_hangs_is_a_503_in_time() {
 }
 
 #[tokio::test]
+async fn a_delivery_that_takes_longer_than_its_sender_waits_is_a_503() {
+    let edge = Harness::with(|settings| crate::harness::c2s(settings).answer_timeout_ms = 1).await;
+    edge.broker.pause();
+    let answer = edge.post(LEAD).await;
+    edge.broker.resume();
+    answer.assert_problem(503, "stream_unavailable");
+    assert_eq!(answer.header("retry-after"), "5");
+}
+
+#[tokio::test]
 async fn what_got_200_is_on_the_stream_after_the_broker_was_killed() {
     let mut edge = Harness::start().await;
     let mut accepted = 0_u64;

@@ -119,6 +119,18 @@ async fn what_is_not_http_is_answered_and_closed() {
 }
 
 #[tokio::test]
+async fn what_follows_a_body_with_two_framings_is_never_a_request() {
+    let edge = Harness::start().await;
+    let chunked = format!("{:x}\r\n{LEAD}\r\n0\r\n\r\n", LEAD.len());
+    let hidden = "GET /livez HTTP/1.1\r\nHost: edge\r\n\r\n";
+    for length in [3, chunked.len() + hidden.len()] {
+        let framings = head(&format!("Transfer-Encoding: chunked\r\nContent-Length: {length}"));
+        let answer = edge.raw(format!("{framings}{chunked}{hidden}").as_bytes()).await;
+        assert_eq!(answer.matches("HTTP/1.1 ").count(), 1, "{answer}");
+    }
+}
+
+#[tokio::test]
 async fn bodies_that_are_no_delivery_are_malformed() {
     let edge = Harness::start().await;
     let deep = format!("{}{}", "[".repeat(100_000), "]".repeat(100_000));

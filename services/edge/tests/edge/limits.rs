@@ -151,3 +151,24 @@ async fn a_proxy_can_report_the_client_certificate() {
         "not the configured header"
     );
 }
+
+#[tokio::test]
+async fn one_address_cannot_hold_every_connection() {
+    let edge = Harness::with(|settings| settings.connections_max = 8).await;
+    let mut held = Vec::new();
+    for _ in 0..8 {
+        held.push(TcpStream::connect(edge.address).await.unwrap());
+    }
+    let (first, rest) = held.split_at_mut(2);
+    for refused in rest {
+        assert_eq!(read_to_end(refused).await, "", "closed at once");
+    }
+    for served in first {
+        served.write_all(b"GET /livez HTTP/1.1\r\nHost: edge\r\nConnection: close\r\n\r\n").await.unwrap();
+        assert!(read_to_end(served).await.contains("200 OK"));
+    }
+    eventually("its share is free again", SOON, async || {
+        edge.client.get(edge.url("/livez")).send().await.ok()
+    })
+    .await;
+}

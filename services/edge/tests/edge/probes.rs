@@ -43,3 +43,16 @@ async fn probes_are_on_both_listeners_and_metrics_on_the_private_one() {
     assert_eq!(metrics.status, 200);
     assert!(metrics.header("content-type").starts_with("text/plain; version=0.0.4"));
 }
+
+#[tokio::test]
+async fn a_refusal_beside_the_providers_is_a_problem_too() {
+    let edge = Harness::start().await;
+    for address in [edge.address, edge.private_address] {
+        let url = |path: &str| format!("http://{address}{path}");
+        let posted = Answer::of(edge.client.post(url("/health")).send().await.unwrap()).await;
+        posted.assert_problem(405, "method_not_allowed");
+        assert_eq!(posted.header("allow"), "GET,HEAD");
+        let unknown = Answer::of(edge.client.get(url("/unknown")).send().await.unwrap()).await;
+        unknown.assert_problem(404, "not_found");
+    }
+}

@@ -1,11 +1,11 @@
 //! The real process: its settings from the environment, its signals, its memory.
 
-use testkit::Broker;
+use testkit::{Broker, eventually};
 use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
 use crate::{
-    binary::{Binary, command, status},
-    harness::{PATH, SECRET, client, read_to_end},
+    binary::{Binary, command, command_within, status},
+    harness::{PATH, SECRET, SOON, client, read_to_end},
 };
 
 #[tokio::test]
@@ -82,4 +82,37 @@ async fn what_it_did_is_in_its_metrics() {
     let answered = ["http_response_status_code=\"200\"", "http_route=\"/api/v1/webhooks/c2s\""];
     assert_eq!(value("http_server_request_duration_seconds_count", &answered), "2");
     assert_eq!(value("http_server_active_requests", &["http_request_method=\"POST\""]), "0");
+}
+
+#[tokio::test]
+async fn callers_cannot_take_the_files_that_the_broker_needs() {
+    let mut broker = Broker::start().await;
+    let settings = [
+        ("WEIR_EDGE__HEADER_TIMEOUT_MS", "600000"),
+        // Otherwise one address would not get that far.
+        ("WEIR_EDGE__TRUSTED_PROXIES", "127.0.0.1"),
+    ];
+    let edge = Binary::run(&broker, command_within("-n 140", broker.url(), &settings)).await;
+    // More than there are files, and no more than the listener's backlog takes.
+    let connecting = (0..135).map(|_| TcpStream::connect(edge.address));
+    let silent = futures::future::try_join_all(connecting).await.unwrap();
+    broker.kill();
+    broker.restart().await;
+    eventually("the edge finds its broker again", SOON, async || {
+        (edge.log().matches("broker connected").count() == 2).then_some(())
+    })
+    .await;
+    drop(silent);
+    assert_eq!(status(edge.post(SECRET)).await, 200);
+    assert!(edge.log().contains("fewer connections than edge.connections_max"));
+}
+
+#[tokio::test]
+async fn a_soft_limit_on_files_is_raised() {
+    let broker = Broker::start().await;
+    let edge = Binary::run(&broker, command_within("-Sn 256", broker.url(), &[])).await;
+    let limits = edge.proc("limits");
+    let files: Vec<_> =
+        limits.lines().find(|line| line.starts_with("Max open files")).unwrap().split_whitespace().collect();
+    assert_eq!(files[3], files[4], "{files:?}");
 }

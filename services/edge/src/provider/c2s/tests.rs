@@ -1,5 +1,6 @@
 use axum::http::HeaderMap;
 use config::Secret;
+use serde_json::Value;
 
 use super::*;
 
@@ -103,13 +104,14 @@ fn the_answer_counts_and_says_400_only_when_nothing_is_valid() {
         rejected,
         first_problem: (rejected > 0).then_some(code::MISSING_UPDATED_AT),
     };
-    let answer = |tally: Tally| c2s().answer(&tally).map(|(_, value)| value);
-    assert_eq!(
-        answer(tally(2, 1, 0)).unwrap(),
-        json!({"status": "received", "received": 3, "processed": 2, "duplicates": 1})
-    );
-    assert_eq!(answer(tally(0, 1, 1)).unwrap()["rejected"], 1);
-    assert_eq!(answer(tally(0, 0, 0)).unwrap()["received"], 0);
+    let answer = |tally: Tally| c2s().answer(&tally).map(|(_, answer)| answer);
+    for (tally, expected) in [
+        (tally(2, 1, 0), r#"{"status":"received","received":3,"processed":2,"duplicates":1}"#),
+        (tally(0, 1, 1), r#"{"status":"received","received":2,"processed":0,"duplicates":1,"rejected":1}"#),
+        (tally(0, 0, 0), r#"{"status":"received","received":0,"processed":0,"duplicates":0}"#),
+    ] {
+        assert_eq!(answer(tally).unwrap(), expected);
+    }
     let refusal = answer(tally(0, 0, 2)).unwrap_err();
     assert_eq!(refusal.parts(), (StatusCode::BAD_REQUEST, code::MISSING_UPDATED_AT));
 }
