@@ -5,6 +5,7 @@ use std::{error::Error, sync::Arc, time::Duration};
 use async_nats::{
     HeaderMap, HeaderValue,
     jetstream::{
+        self, ErrorCode,
         context::{PublishError as ClientError, PublishErrorKind},
         message::PublishMessage,
         publish::PublishAck,
@@ -53,12 +54,10 @@ pub enum PublishError {
     #[error("the stream did not acknowledge in time")]
     Unavailable(#[source] Option<ClientError>),
     /// The event is larger than a message may be.
-    #[error("event of {size} bytes is above the broker's limit of {max}")]
+    #[error("event of {size} bytes is larger than the broker or its stream takes")]
     TooLarge {
         /// Bytes of headers and payload.
         size: usize,
-        /// The broker's limit.
-        max: usize,
     },
     /// The stream will not have it: it is full, or is not the stream that was expected.
     #[error("the stream refused the event")]
@@ -125,7 +124,7 @@ impl Publisher {
         span: &Span,
     ) -> Result<Receipt, PublishError> {
         let headers = headers(&event.envelope, span)?;
-        self.check_size(&headers, &event.payload)?;
+        let size = self.check_size(&headers, &event.payload)?;
         // An event that waited longer for its turn would have no time left for a second attempt.
         let permit = tokio::time::timeout(self.timeout / 2, self.in_flight.acquire()).await;
         let _permit = permit.map_err(|_| PublishError::Overloaded)?;
@@ -149,6 +148,7 @@ impl Publisher {
                     | PublishErrorKind::TimedOut
                     | PublishErrorKind::BrokenPipe
                     | PublishErrorKind::MaxAckPending => last = Some(error),
+                    _ if exceeds_the_stream(&error) => return Err(PublishError::TooLarge { size }),
                     _ => return Err(PublishError::Refused(Box::new(error))),
                 }
                 tokio::time::sleep(RETRY_DELAY).await;
@@ -158,7 +158,11 @@ impl Publisher {
             Ok(result) => result?,
             Err(_) => return Err(PublishError::Unavailable(last)),
         };
-        let duplicate = ack.duplicate && !(attempts > 1 && self.is_ours(&event, ack.sequence).await);
+        let is_ours = async {
+            let asking = tokio::time::timeout_at(deadline, self.is_ours(&event, ack.sequence));
+            attempts > 1 && asking.await.unwrap_or(false)
+        };
+        let duplicate = ack.duplicate && !is_ours.await;
         Ok(Receipt { sequence: ack.sequence, duplicate })
     }
 
@@ -181,7 +185,7 @@ impl Publisher {
         stored.headers.get(header::CE_ID).is_some_and(|id| id.as_str() == event.envelope.id.to_string())
     }
 
-    fn check_size(&self, headers: &HeaderMap, payload: &Bytes) -> Result<(), PublishError> {
+    fn check_size(&self, headers: &HeaderMap, payload: &Bytes) -> Result<usize, PublishError> {
         // "NATS/1.0", a line per header, and the client's own `Nats-Expected-Stream`.
         const FRAME: usize = 128;
         let headers: usize = headers
@@ -193,9 +197,15 @@ impl Publisher {
                     .sum::<usize>()
             })
             .sum();
-        let (size, max) = (headers + payload.len() + FRAME, self.bus.client().max_payload());
-        if size > max { Err(PublishError::TooLarge { size, max }) } else { Ok(()) }
+        let size = headers + payload.len() + FRAME;
+        if size > self.bus.client().max_payload() { Err(PublishError::TooLarge { size }) } else { Ok(size) }
     }
+}
+
+/// Whether the stream's own limit, which may be below the broker's, is the reason.
+fn exceeds_the_stream(error: &ClientError) -> bool {
+    let reason = error.source().and_then(|source| source.downcast_ref::<jetstream::Error>());
+    reason.is_some_and(|reason| reason.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
 fn headers(envelope: &Envelope, span: &Span) -> Result<HeaderMap, PublishError> {

@@ -217,6 +217,7 @@ impl StreamSpec {
         config.num_replicas = replicas;
         config.max_age = Duration::from_hours(self.max_age_hours);
         config.max_bytes = self.max_bytes;
+        config.max_messages_per_subject = -1;
         config.max_message_size = self.max_message_bytes;
         config.duplicate_window = Duration::from_secs(self.duplicate_window_seconds);
         config.allow_direct = true;
@@ -229,11 +230,12 @@ impl ConsumerSpec {
     fn write_to(&self, config: &mut pull::Config, name: &str) {
         config.durable_name = Some(name.to_owned());
         config.name = Some(name.to_owned());
-        // The server keeps one filter in one field and several in another.
-        match self.filter_subjects.as_slice() {
-            [single] => config.filter_subject.clone_from(single),
-            several => config.filter_subjects = several.to_vec(),
-        }
+        // The server keeps one filter in one field and several in another, and refuses both at once.
+        (config.filter_subject, config.filter_subjects) = match self.filter_subjects.as_slice() {
+            [single] => (single.clone(), Vec::new()),
+            several => (String::new(), several.to_vec()),
+        };
+        config.headers_only = false;
         config.ack_policy = AckPolicy::Explicit;
         config.ack_wait = Duration::from_secs(self.ack_wait_seconds);
         config.max_deliver = self.max_deliver;
@@ -265,6 +267,7 @@ fn stream_fields(config: &stream::Config) -> Fields {
         ("replicas", config.num_replicas.to_string()),
         ("max_age", format!("{:?}", config.max_age)),
         ("max_bytes", config.max_bytes.to_string()),
+        ("max_messages_per_subject", config.max_messages_per_subject.to_string()),
         ("max_message_bytes", config.max_message_size.to_string()),
         ("duplicate_window", format!("{:?}", config.duplicate_window)),
         ("allow_direct", config.allow_direct.to_string()),
@@ -276,6 +279,7 @@ fn stream_fields(config: &stream::Config) -> Fields {
 fn consumer_fields(config: &pull::Config) -> Fields {
     vec![
         ("filter", [config.filter_subject.clone(), config.filter_subjects.join(" ")].concat()),
+        ("headers_only", config.headers_only.to_string()),
         ("ack_policy", format!("{:?}", config.ack_policy)),
         ("ack_wait", format!("{:?}", config.ack_wait)),
         ("max_deliver", config.max_deliver.to_string()),

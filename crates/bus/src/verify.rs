@@ -88,6 +88,11 @@ async fn verify_stream(bus: &Bus, name: &str, subjects: &[String]) -> Result<(),
             "discard new (a full stream must refuse)",
         ),
         (
+            config.max_messages_per_subject > 0,
+            format!("a limit of {} per subject", config.max_messages_per_subject),
+            "no such limit (it drops the oldest)",
+        ),
+        (
             config.persist_mode == Some(PersistenceMode::Async),
             "persist mode async".to_owned(),
             "acknowledgement after the write",
@@ -112,6 +117,7 @@ async fn verify_consumer(bus: &Bus, stream: &str, name: &str, filters: &[String]
     let reads = |filter: &String| config.filter_subjects.contains(filter) || config.filter_subject == *filter;
     let contradictions = [
         (!filters.iter().all(reads), "another filter".to_owned(), "the subjects of the topology"),
+        (config.headers_only, "no bodies".to_owned(), "whole messages"),
         (
             config.ack_policy != AckPolicy::Explicit,
             format!("{:?} acknowledgement", config.ack_policy),

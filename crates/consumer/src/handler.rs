@@ -44,6 +44,10 @@ pub trait Handler: Send + Sync + 'static {
 
 /// Where verdicts are committed before the broker hears of them.
 pub trait Journal: Send + Sync + 'static {
+    /// Whether it answers now; says so within a second or two. Asked before the first pull, and again when something was away: every delivery counts as
+    /// an attempt with the broker, so what could not be worked on is better left there.
+    fn is_ready(&self) -> impl Future<Output = bool> + Send;
+
     /// Commits that an attempt failed, or that the event is dead.
     ///
     /// # Errors
@@ -76,6 +80,10 @@ impl<H: Handler> Batch for OneByOne<H> {
 }
 
 impl<H: Journal> Journal for OneByOne<H> {
+    async fn is_ready(&self) -> bool {
+        self.0.is_ready().await
+    }
+
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         self.0.record(message, outcome).await
     }

@@ -93,14 +93,15 @@ fn headers(raw: &jetstream::Message) -> BTreeMap<String, String> {
 
 /// Its key is its position, not what it calls itself: a stranger must not take the key of an event of ours.
 fn unknown_envelope(stream: &str, sequence: u64, published: OffsetDateTime) -> Envelope {
+    let position = format!("{stream}:{sequence}:{}", published.unix_timestamp_nanos());
     Envelope {
-        id: EventId::of_stream_position(stream, sequence),
+        id: EventId::of_stream_position(&position),
         source: "unknown".to_owned(),
         event_type: "unknown".to_owned(),
         subject: None,
         time: published,
         content_type: "application/octet-stream".to_owned(),
-        dedup_key: format!("{stream}:{sequence}"),
+        dedup_key: position,
         delivery_id: None,
         action: None,
         rejected: None,

@@ -1,16 +1,16 @@
 //! The pull loop: asks for what there is room for, hands on what comes, and stops asking when the process drains.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, atomic::AtomicBool},
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use bus::Bus;
 use futures::StreamExt as _;
 use lifecycle::Shutdown;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::Instant,
-};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -71,6 +71,7 @@ pub async fn start<H: Batch + Journal>(
             handle_timeout: Duration::from_millis(settings.handle_timeout_ms),
             progress_interval: limits.ack_wait / 3,
             slots: Semaphore::new(settings.concurrency),
+            away: AtomicBool::new(true),
             shutdown: shutdown.clone(),
         }),
         account: Arc::clone(&account),
@@ -78,6 +79,7 @@ pub async fn start<H: Batch + Journal>(
         consumer,
     };
     info!(consumer = name, batch_max = settings.batch_max, concurrency = settings.concurrency, "consuming");
+    shutdown.spawn(watch_pending(pull.consumer.clone(), Arc::clone(&account), shutdown.clone()));
     shutdown.spawn_required(name, pull.run());
     Ok(account)
 }
@@ -95,37 +97,36 @@ struct Pull<H> {
 }
 
 impl<H: Batch + Journal> Pull<H> {
-    async fn run(mut self) -> anyhow::Result<()> {
-        let (mut failures, mut asked) = (0, Instant::now());
+    async fn run(self) -> anyhow::Result<()> {
+        let mut failures = 0;
         while !self.shutdown.is_draining() {
             let pulled = tokio::select! {
                 room = self.room() => self.pull(room).await,
                 () = self.shutdown.draining() => break,
             };
-            failures = match pulled {
-                Ok(()) => 0,
-                Err(error) => {
-                    warn!(consumer = self.name, error = %format!("{error:#}"), "pull failed");
-                    failures + 1
-                }
+            let Err(error) = pulled else {
+                failures = 0;
+                continue;
             };
-            if failures > 0 {
-                tokio::select! {
-                    () = tokio::time::sleep(PULL_RETRY.delay(failures)) => self.bus.connected().await,
-                    () = self.shutdown.draining() => break,
-                }
-            }
-            if asked.elapsed() >= PENDING_INTERVAL {
-                asked = Instant::now();
-                self.ask_pending().await;
+            warn!(consumer = self.name, error = %format!("{error:#}"), "pull failed");
+            failures += 1;
+            let recovered = async {
+                tokio::time::sleep(PULL_RETRY.delay(failures)).await;
+                self.bus.connected().await;
+            };
+            tokio::select! {
+                () = recovered => {}
+                () = self.shutdown.draining() => break,
             }
         }
         debug!(consumer = self.name, "no longer pulling");
         Ok(())
     }
 
-    /// Waits until there is room for one event, then takes all the room there is, up to one batch.
+    /// Waits until an event can be worked on and there is room for one, then takes all the room there is, up to one
+    /// batch.
     async fn room(&self) -> OwnedSemaphorePermit {
+        self.work.ready().await;
         let room = Arc::clone(&self.room).acquire_owned().await;
         let mut room = room.expect("the semaphore is never closed");
         while room.num_permits() < self.batch_max {
@@ -181,11 +182,21 @@ impl<H: Batch + Journal> Pull<H> {
         let ticket = Ticket::new(self.bus.client().clone(), raw, entry, message.span.clone());
         Item { message, ticket, verdict }
     }
+}
 
-    async fn ask_pending(&mut self) {
-        match self.consumer.get_info().await {
-            Ok(info) => self.account.pending(info.num_pending),
-            Err(error) => debug!(consumer = self.name, %error, "server did not say how many events wait"),
+/// Reports how many events wait, also while nothing is pulled: that is when they become many.
+async fn watch_pending(consumer: PullConsumer, account: Arc<Account>, shutdown: Shutdown) {
+    let watching = async {
+        loop {
+            match consumer.get_info().await {
+                Ok(info) => account.pending(info.num_pending),
+                Err(error) => debug!(%error, "server did not say how many events wait"),
+            }
+            tokio::time::sleep(PENDING_INTERVAL).await;
         }
+    };
+    tokio::select! {
+        () = watching => {}
+        () = shutdown.draining() => {}
     }
 }

@@ -1,7 +1,14 @@
 //! What happens to the events of one pull between their arrival and their settlement.
 
 use std::{
-    any::Any, collections::VecDeque, future::Future, panic::AssertUnwindSafe, pin::pin, sync::Arc,
+    any::Any,
+    collections::VecDeque,
+    future::Future,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -10,7 +17,7 @@ use contract::{Code, code};
 use futures::FutureExt as _;
 use lifecycle::Shutdown;
 use tokio::{sync::Semaphore, time::Instant};
-use tracing::{debug, warn};
+use tracing::{debug, error, warn};
 
 use crate::{
     Account, Backoff, Batch, Failure, Journal, Message, Outcome, Received, pull::PULL_EXPIRES, settle::Ticket,
@@ -36,6 +43,8 @@ pub(crate) struct Work<H> {
     pub(crate) progress_interval: Duration,
     /// One for each batch that may be applied at one time.
     pub(crate) slots: Semaphore,
+    /// Something that every event needs was away when it was last used; at the start nobody knows.
+    pub(crate) away: AtomicBool,
     pub(crate) shutdown: Shutdown,
 }
 
@@ -59,7 +68,10 @@ impl<H: Batch + Journal> Work<H> {
                 Err(failure) => failed.push_back((message, ticket, failure)),
             }
         }
-        let verdicts = self.keeping_alive(&tickets.iter().collect::<Vec<_>>(), self.apply_all(&events)).await;
+        // The refused ones wait too, for as long as it takes. Proved by
+        // `a_refused_event_is_not_delivered_again_while_its_neighbours_wait`.
+        let waiting: Vec<_> = tickets.iter().chain(failed.iter().map(|(_, ticket, _)| ticket)).collect();
+        let verdicts = self.keeping_alive(&waiting, self.apply_all(&events)).await;
         for ((event, ticket), verdict) in events.into_iter().zip(tickets).zip(verdicts) {
             match verdict {
                 Ok(()) => ticket.ack().await,
@@ -86,13 +98,13 @@ impl<H: Batch + Journal> Work<H> {
     /// The verdict on each event. A batch that fails is halved until the failing events are alone. Proved by
     /// `a_poison_event_is_dead_and_its_neighbours_are_done`.
     async fn apply_all(&self, events: &[Received<H::Event>]) -> Vec<Result<(), Failure>> {
+        if events.is_empty() {
+            return Vec::new();
+        }
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
         let mut verdicts: Vec<Result<(), Failure>> = events.iter().map(|_| Ok(())).collect();
         let mut parts = vec![(events, verdicts.as_mut_slice())];
         while let Some((batch, verdicts)) = parts.pop() {
-            if batch.is_empty() {
-                continue;
-            }
             let Err(failure) = self.patiently(|| self.attempt(batch)).await else {
                 continue;
             };
@@ -122,56 +134,82 @@ impl<H: Batch + Journal> Work<H> {
         let result = match tokio::time::timeout(self.handle_timeout, handling).await {
             Ok(Ok(result)) => result,
             Ok(Err(panic)) => Err(panicked(&*panic)),
-            Err(_) => {
-                let source = anyhow!("not done within {:?}", self.handle_timeout);
-                Err(Failure::Retry { code: code::TIMEOUT, after: None, source })
-            }
+            Err(_) => Err(self.too_slow().await),
         };
         let outcome = result.as_ref().map_or_else(|failure| failure.code().as_str(), |()| "completed");
         self.account.handled(started.elapsed(), outcome);
         result
     }
 
+    /// What it means that the handler did not end in time. Proved by
+    /// `a_dependency_that_freezes_at_work_costs_no_attempt`.
+    async fn too_slow(&self) -> Failure {
+        let source = anyhow!("not done within {:?}", self.handle_timeout);
+        if self.handler.is_ready().await {
+            Failure::Retry { code: code::TIMEOUT, after: None, source }
+        } else {
+            Failure::Unavailable { source }
+        }
+    }
+
     /// Decides about a failed event, and has the journal commit the decision before the broker hears of it.
     async fn rule(&self, message: &Message, failure: &Failure) -> Ruling {
-        let retry = |after: Option<Duration>| Ruling::Retry {
-            delay: after.unwrap_or_else(|| self.backoff.delay(message.attempt)),
-            code: failure.code(),
-        };
-        let (ruling, outcome_code) = match failure {
-            // Only while stopping. Not before our own last pull has expired, or it would come straight back to us.
-            Failure::Unavailable { .. } => return retry(Some(PULL_EXPIRES * 2)),
-            Failure::Dead { code, .. } => (Ruling::Dead { code: *code }, *code),
-            Failure::Retry { .. } if message.is_last_attempt() => {
-                (Ruling::Dead { code: code::ATTEMPTS_EXHAUSTED }, code::ATTEMPTS_EXHAUSTED)
-            }
-            Failure::Retry { code, after, .. } => (retry(*after), *code),
+        let code = match failure {
+            Failure::Unavailable { .. } => return give_back(message),
+            Failure::Retry { .. } if message.is_last_attempt() => code::ATTEMPTS_EXHAUSTED,
+            Failure::Retry { code, .. } | Failure::Dead { code, .. } => *code,
         };
         let error = format!("{}: {}", failure.code(), failure.text());
-        let outcome = match ruling {
-            Ruling::Dead { .. } => Outcome::Dead { code: outcome_code, error: &error },
-            Ruling::Retry { .. } => Outcome::Failed { code: outcome_code, error: &error },
+        let (ruling, outcome) = match failure {
+            Failure::Retry { after, .. } if !message.is_last_attempt() => {
+                let delay = after.unwrap_or_else(|| self.backoff.delay(message.attempt));
+                (Ruling::Retry { delay, code }, Outcome::Failed { code, error: &error })
+            }
+            _ => (Ruling::Dead { code }, Outcome::Dead { code, error: &error }),
         };
         log(message, outcome);
-        match (self.patiently(|| self.record(message, outcome)).await, ruling) {
-            (Ok(()), ruling) => ruling,
-            (Err(problem), ruling) => {
-                warn!(event.id = %message.envelope.id, error = problem.text(), "verdict not recorded");
-                // A verdict that is not committed must not end the event. On its last attempt the server's own
-                // max-deliver advisory is what remains of it.
-                if matches!(ruling, Ruling::Dead { .. }) { retry(None) } else { ruling }
-            }
+        let Err(problem) = self.patiently(|| self.record(message, outcome)).await else {
+            return ruling;
+        };
+        warn!(event.id = %message.envelope.id, error = problem.text(), "verdict not recorded");
+        match (problem, ruling) {
+            (Failure::Unavailable { .. }, _) => give_back(message),
+            (_, retry @ Ruling::Retry { .. }) => retry,
+            // A verdict that is not committed must not end the event.
+            (_, Ruling::Dead { code }) => Ruling::Retry { delay: self.backoff.delay(message.attempt), code },
         }
     }
 
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         let recording = AssertUnwindSafe(self.handler.record(message, outcome)).catch_unwind();
-        match tokio::time::timeout(self.handle_timeout, recording).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(panic)) => Err(panicked(&*panic)),
+        let failure = match tokio::time::timeout(self.handle_timeout, recording).await {
+            Ok(Ok(Ok(()))) => return Ok(()),
+            Ok(Ok(Err(failure))) => failure,
+            Ok(Err(panic)) => panicked(&*panic),
             Err(_) => {
-                Err(Failure::Unavailable { source: anyhow!("not recorded within {:?}", self.handle_timeout) })
+                Failure::Unavailable { source: anyhow!("not recorded within {:?}", self.handle_timeout) }
             }
+        };
+        // Nobody would bring it again to be recorded later, so the journal is waited for, whatever ails it. Proved by
+        // `an_event_on_its_last_attempt_waits_for_a_journal_that_fails`.
+        Err(if message.is_last_attempt() { Failure::Unavailable { source: failure.into() } } else { failure })
+    }
+
+    /// Resolves when there is sense in taking events. Proved by
+    /// `restarts_while_a_dependency_is_away_cost_one_attempt_at_most`.
+    pub(crate) async fn ready(&self) {
+        let (mut waits, mut blocked) = (0, None);
+        while self.away.load(Ordering::Relaxed) {
+            if self.handler.is_ready().await {
+                self.away.store(false, Ordering::Relaxed);
+                return;
+            }
+            if blocked.is_none() {
+                warn!("a dependency is away; no events are taken");
+                blocked = Some(self.account.blocked());
+            }
+            waits += 1;
+            tokio::time::sleep(UNAVAILABLE_RETRY.delay(waits)).await;
         }
     }
 
@@ -184,8 +222,16 @@ impl<H: Batch + Journal> Work<H> {
     {
         let (mut waits, mut blocked) = (0, None);
         loop {
-            let failure = match action().await {
-                Err(failure @ Failure::Unavailable { .. }) if !self.shutdown.is_draining() => failure,
+            // A drain has no time for each batch to find out by itself. Proved by
+            // `a_drain_asks_once_for_what_is_away_and_not_once_for_each_batch`.
+            if self.shutdown.is_draining() && self.away.load(Ordering::Relaxed) {
+                return Err(Failure::Unavailable { source: anyhow!("still away when the process stopped") });
+            }
+            let result = action().await;
+            let is_away = matches!(result, Err(Failure::Unavailable { .. }));
+            self.away.store(is_away, Ordering::Relaxed);
+            let failure = match result {
+                Err(failure) if is_away && !self.shutdown.is_draining() => failure,
                 result => return result,
             };
             if blocked.is_none() {
@@ -203,18 +249,30 @@ impl<H: Batch + Journal> Work<H> {
     /// Runs `work`, telling the server often enough that `tickets` are still in our hands. An abort ends nothing here:
     /// it ends the process.
     async fn keeping_alive<T>(&self, tickets: &[&Ticket], work: impl Future<Output = T>) -> T {
-        let mut work = pin!(work);
-        loop {
-            tokio::select! {
-                result = &mut work => return result,
-                () = tokio::time::sleep(self.progress_interval) => {
-                    for ticket in tickets {
-                        ticket.progress().await;
-                    }
+        // Beside the work, not between its steps: while the broker is away a mark may wait, and the work must not.
+        let marking = async {
+            loop {
+                tokio::time::sleep(self.progress_interval).await;
+                for ticket in tickets {
+                    ticket.progress().await;
                 }
             }
+        };
+        tokio::select! {
+            result = work => result,
+            never = marking => never,
         }
     }
+}
+
+/// What becomes of an event that could not be worked on before a drain.
+fn give_back(message: &Message) -> Ruling {
+    if message.is_last_attempt() {
+        // It stays on the stream, and the server's max-deliver advisory names it; a person must publish it again.
+        error!(event.id = %message.envelope.id, sequence = message.sequence, "event left without a verdict");
+    }
+    // Not before our own last pull has expired, or it would come straight back to us.
+    Ruling::Retry { delay: PULL_EXPIRES * 2, code: code::UNAVAILABLE }
 }
 
 fn log(message: &Message, outcome: Outcome<'_>) {

@@ -42,8 +42,9 @@ fn of_sqlstate(code: &str) -> Fault {
         // A race with another transaction (serialization failures and deadlocks are class 40); and canceled, mostly by
         // the statement timeout: alone instead of in its batch the event may be quick enough.
         "23505" | "57014" => Fault::Transient,
-        // Read-only: a standby that has not been promoted yet. And cut off: this process froze inside a transaction.
-        "25006" | "25P03" => Fault::Unavailable,
+        // Read-only: a standby that has not been promoted yet. Cut off: this process froze inside a transaction. And a
+        // lock that somebody holds: a migration, maintenance, another process that hangs.
+        "25006" | "25P03" | "55P03" => Fault::Unavailable,
         _ => match code.get(..2) {
             // Connection, authorization, no such database or schema, out of resources, shutting down, disk trouble;
             // 42 is a table or a privilege that is missing, so a migration or a grant will cure it.
@@ -63,11 +64,11 @@ mod tests {
     fn an_error_is_blamed_on_the_database_the_moment_or_the_event() {
         for code in [
             "08006", "08P01", "28P01", "3D000", "42P01", "42501", "53100", "53200", "53300", "57P01",
-            "57P02", "57P03", "57P05", "25006", "25P03", "58030",
+            "57P02", "57P03", "57P05", "25006", "25P03", "55P03", "58030",
         ] {
             assert_eq!(of_sqlstate(code), Fault::Unavailable, "{code}");
         }
-        for code in ["40001", "40P01", "23505", "57014", "55P03", "25P02", "XX000", ""] {
+        for code in ["40001", "40P01", "23505", "57014", "25P02", "XX000", ""] {
             assert_eq!(of_sqlstate(code), Fault::Transient, "{code}");
         }
         for code in ["22021", "22P05", "22003", "23502", "23514", "54000", "54001"] {

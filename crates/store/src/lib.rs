@@ -13,7 +13,8 @@ pub mod webhook_events;
 
 pub use fault::{Fault, classify, sqlstate};
 pub use pool::{
-    SERVER_VERSION_MIN, connect, is_connected, is_migrated, migrate, migrations_pending, server_version,
+    SERVER_VERSION_MIN, close, connect, is_connected, is_migrated, migrate, migrations_pending,
+    server_version,
 };
 
 /// One column of many rows, as `unnest` takes it.

@@ -1,6 +1,8 @@
 //! Text as PostgreSQL can hold it.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeMap};
+
+use serde_json::Value;
 
 /// The text without NUL, which PostgreSQL's `text` cannot hold.
 pub(crate) fn storable(text: &str) -> Cow<'_, str> {
@@ -11,6 +13,11 @@ pub(crate) fn storable(text: &str) -> Cow<'_, str> {
 pub(crate) fn bounded(text: &str, bytes_max: usize) -> Cow<'_, str> {
     let end = text.floor_char_boundary(bytes_max);
     storable(text.get(..end).unwrap_or(text))
+}
+
+/// The map as an object; `jsonb` cannot hold NUL either, escaped or not.
+pub(crate) fn storable_map(map: &BTreeMap<String, String>) -> Value {
+    map.iter().map(|(name, value)| (storable(name), storable(value))).collect()
 }
 
 #[cfg(test)]

@@ -108,7 +108,9 @@ impl Event<'_> {
         if self.is_indexable() {
             storable(&self.envelope.dedup_key)
         } else {
-            Cow::Owned(format!("nats:{}:{}", self.position.stream, self.position.sequence))
+            let Position { stream, sequence, .. } = self.position;
+            // With the id, since a stream that is made anew counts from one again.
+            Cow::Owned(format!("nats:{stream}:{sequence}:{}", self.envelope.id))
         }
     }
 
@@ -126,7 +128,7 @@ struct Initial<'a> {
     status: Status,
     error_code: Option<&'a str>,
     error_message: Option<&'a str>,
-    headers: Option<&'a serde_json::Value>,
+    headers: Option<serde_json::Value>,
     processed_at: Option<OffsetDateTime>,
 }
 
@@ -175,7 +177,7 @@ async fn insert(
         initial.status as _,
         initial.error_code,
         initial.error_message,
-        initial.headers,
+        initial.headers.as_ref(),
         initial.processed_at,
     )
     .fetch_all(connection)

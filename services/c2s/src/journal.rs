@@ -1,7 +1,6 @@
 //! Failed attempts and dead letters go into the ledger before the broker hears of them.
 
 use consumer::{Failure, Journal, Message, Outcome};
-use serde_json::json;
 use store::webhook_events::{Reason, record_dead, record_failed};
 use time::OffsetDateTime;
 
@@ -12,6 +11,10 @@ use crate::{
 };
 
 impl Journal for Leads {
+    async fn is_ready(&self) -> bool {
+        store::is_connected(&self.pool).await
+    }
+
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         let spans = StatementSpans::open("insert", "webhook_events", std::iter::once(message), &self.pool);
         self.write(message, outcome).await.map_err(|error| {
@@ -27,8 +30,7 @@ impl Leads {
         let event = decoded
             .as_ref()
             .map_or_else(|| bare_ledger_event(message), |decoded| ledger_event(message, decoded));
-        let headers = message.strange_headers.as_ref().map(|headers| json!(headers));
-        let headers = headers.as_ref();
+        let headers = message.strange_headers.as_ref();
         let mut transaction = self.pool.begin().await?;
         match outcome {
             Outcome::Failed { code, error } => {

@@ -9,8 +9,10 @@
 //!   `an_event_that_the_database_refuses_is_dead_and_its_neighbours_are_stored`.
 //! - An event that cannot be stored, or that the edge refused, is a dead letter with its reason and its exact bytes.
 //!   Proved by `what_is_no_event_is_a_dead_letter_and_its_neighbours_are_stored`.
-//! - A database that is away, for however long, costs no event an attempt. Proved by
-//!   `a_database_that_is_away_costs_no_attempts_and_loses_nothing`.
+//! - A database that is away, frozen or locked, for however long, costs no event an attempt. Proved by
+//!   `a_database_that_is_away_costs_no_attempts_and_loses_nothing`,
+//!   `a_database_that_freezes_in_the_middle_of_a_statement_costs_no_attempt` and
+//!   `a_table_that_is_locked_for_long_costs_no_attempts`.
 //!
 //! It never calls Contact2Sale, never creates streams or tables, and never answers a webhook.
 

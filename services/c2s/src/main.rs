@@ -24,7 +24,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     c2s::start(open, &settings.c2s, &shutdown).await?;
     let code = shutdown.run(settings.lifecycle.drain_timeout()).await;
     bus.close().await;
-    pool.close().await;
+    store::close(&pool).await;
     telemetry.shutdown().await;
     Ok(code)
 }

@@ -1,6 +1,9 @@
 //! Streams and consumers match their description, or nobody runs.
 
-use async_nats::jetstream::stream::{Config, StorageType};
+use async_nats::jetstream::{
+    consumer::{FromConsumer as _, pull},
+    stream::{Config, StorageType},
+};
 use bus::{Action, Mismatch, Topology};
 use testkit::Broker;
 
@@ -36,6 +39,57 @@ async fn a_changed_limit_is_planned_by_name_and_then_applied() {
 
     assert_eq!(topology.apply(&bus, 1).await.unwrap(), plan);
     assert!(topology.plan(&bus, 1).await.unwrap().iter().all(|change| change.action == Action::Unchanged));
+}
+
+#[tokio::test]
+async fn a_consumer_with_other_filters_is_brought_back() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let mut topology = Topology::embedded();
+    let filters = |topology: &mut Topology, filters: &[&str]| {
+        topology.consumers.get_mut("c2s-leads").unwrap().filter_subjects =
+            filters.iter().map(ToString::to_string).collect();
+    };
+    for wanted in
+        [&["ingest.c2s.created", "ingest.c2s.updated"][..], &["ingest.c2s.>"], &["ingest.c2s.other"]]
+    {
+        filters(&mut topology, wanted);
+        topology.apply(&bus, 1).await.unwrap();
+        topology.verify(&bus, "C2S").await.unwrap();
+        let plan = topology.plan(&bus, 1).await.unwrap();
+        assert!(plan.iter().all(|change| change.action == Action::Unchanged), "{plan:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_drops_the_oldest_of_a_subject_is_refused_and_mended() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let mut config = bus.jetstream().get_stream("C2S").await.unwrap().cached_info().config.clone();
+    // Discarding the new is about the whole stream: a subject's own limit drops its oldest, unread or not.
+    config.max_messages_per_subject = 1;
+    bus.jetstream().update_stream(&config).await.unwrap();
+    let topology = Topology::embedded();
+    let error = topology.verify(&bus, "C2S").await.unwrap_err().to_string();
+    assert!(error.contains("1 per subject"), "{error}");
+    topology.apply(&bus, 1).await.unwrap();
+    topology.verify(&bus, "C2S").await.unwrap();
+}
+
+#[tokio::test]
+async fn a_consumer_without_bodies_is_refused_and_mended() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let stream = bus.jetstream().get_stream("C2S").await.unwrap();
+    let consumer = stream.get_consumer::<pull::Config>("c2s-leads").await.unwrap();
+    let mut config = consumer.cached_info().config.clone();
+    config.headers_only = true;
+    stream.update_consumer(pull::Config::try_from_consumer_config(config).unwrap()).await.unwrap();
+    let topology = Topology::embedded();
+    let error = topology.verify(&bus, "C2S").await.unwrap_err().to_string();
+    assert!(error.contains("no bodies"), "{error}");
+    topology.apply(&bus, 1).await.unwrap();
+    topology.verify(&bus, "C2S").await.unwrap();
 }
 
 #[tokio::test]

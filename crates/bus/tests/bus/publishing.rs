@@ -103,6 +103,28 @@ async fn an_event_above_the_brokers_limit_is_too_large() {
 }
 
 #[tokio::test]
+async fn an_event_above_its_streams_limit_is_too_large_and_not_a_reason_to_try_again() {
+    let broker = Broker::start().await;
+    let publisher = Publisher::new(&provisioned(&broker).await, &broker.config());
+    // Between the stream's limit and the broker's own.
+    let error = publisher.publish(event("k-1", vec![b'x'; 1_010_000])).await.unwrap_err();
+    assert!(matches!(error, PublishError::TooLarge { .. }), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_bus_without_its_broker_closes_in_time() {
+    let mut broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    broker.kill();
+    eventually("the broker is missed", Duration::from_secs(10), async || (!bus.is_connected()).then_some(()))
+        .await;
+    // As many acknowledgements as the client holds for later.
+    let fill = async { while bus.client().publish("x", "".into()).await.is_ok() {} };
+    assert!(tokio::time::timeout(Duration::from_secs(1), fill).await.is_err());
+    tokio::time::timeout(Duration::from_secs(8), bus.close()).await.expect("it closes");
+}
+
+#[tokio::test]
 async fn more_events_than_may_be_in_flight_are_overload() {
     let broker = Broker::start().await;
     let bus = provisioned(&broker).await;

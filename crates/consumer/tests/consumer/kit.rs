@@ -4,9 +4,9 @@ use std::{
     collections::HashMap,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use anyhow::anyhow;
@@ -19,6 +19,7 @@ use time::OffsetDateTime;
 
 const STREAM: &str = "C2S";
 const CONSUMER: &str = "c2s-leads";
+pub(crate) const ACK_WAIT: Duration = Duration::from_secs(1);
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the service saw and said.
@@ -33,12 +34,28 @@ pub(crate) struct Seen {
     pub(crate) dead: Mutex<Vec<(String, Code, String)>>,
     /// While set, everything is [`Failure::Unavailable`].
     pub(crate) away: AtomicBool,
+    /// How long it takes to find out that it is away, milliseconds.
+    pub(crate) away_after_ms: AtomicU64,
+    /// While set, nothing can be recorded, for a reason that is not [`Failure::Unavailable`].
+    pub(crate) journal_fails: AtomicBool,
+    /// Whether a body `freezes` had its effect.
+    pub(crate) frozen: AtomicBool,
     /// While set, bodies `slow` wait.
     pub(crate) held: AtomicBool,
 }
 
 #[derive(Debug, Clone)]
 struct Service(Arc<Seen>);
+
+impl Seen {
+    async fn is_there(&self) -> Result<(), Failure> {
+        if self.away.load(Ordering::SeqCst) {
+            tokio::time::sleep(Duration::from_millis(self.away_after_ms.load(Ordering::SeqCst))).await;
+            return Err(Failure::Unavailable { source: anyhow!("away") });
+        }
+        Ok(())
+    }
+}
 
 impl Batch for Service {
     type Event = String;
@@ -54,9 +71,7 @@ impl Batch for Service {
         for Received { event, .. } in events {
             *self.0.calls.lock().unwrap().entry(event.clone()).or_default() += 1;
         }
-        if self.0.away.load(Ordering::SeqCst) {
-            return Err(Failure::Unavailable { source: anyhow!("away") });
-        }
+        self.0.is_there().await?;
         for Received { message, event } in events {
             match event.split(':').next().unwrap_or_default() {
                 "poison" => {
@@ -65,6 +80,11 @@ impl Batch for Service {
                 "fails" => return Err(retry()),
                 "flaky" if message.attempt < 3 => return Err(retry()),
                 "panics" => panic!("on purpose"),
+                // As a statement does on a server that froze: it never ends, and everything after it fails.
+                "freezes" if message.attempt == 1 && !self.0.frozen.swap(true, Ordering::SeqCst) => {
+                    self.0.away.store(true, Ordering::SeqCst);
+                    std::future::pending::<()>().await;
+                }
                 "slow" => {
                     while self.0.held.load(Ordering::SeqCst) {
                         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -80,9 +100,14 @@ impl Batch for Service {
 }
 
 impl Journal for Service {
+    async fn is_ready(&self) -> bool {
+        self.0.is_there().await.is_ok()
+    }
+
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
-        if self.0.away.load(Ordering::SeqCst) {
-            return Err(Failure::Unavailable { source: anyhow!("away") });
+        self.0.is_there().await?;
+        if self.0.journal_fails.load(Ordering::SeqCst) {
+            return Err(retry());
         }
         match outcome {
             Outcome::Failed { code, .. } => self.0.failed.lock().unwrap().push((body(message), code)),
@@ -117,16 +142,43 @@ impl Kit {
     pub(crate) async fn start(bodies: &[&str]) -> Self {
         let broker = Broker::start().await;
         let bus = bus::connect(&broker.config(), "test").await.unwrap();
-        let mut topology = Topology::embedded();
-        let spec = topology.consumers.get_mut(CONSUMER).unwrap();
-        spec.ack_wait_seconds = 1;
-        spec.max_deliver = 4;
-        topology.apply(&bus, 1).await.unwrap();
+        provision(&bus).await;
         let publisher = Publisher::new(&bus, &broker.config());
         publish_all(&publisher, bodies).await;
         let (seen, shutdown) = (Arc::new(Seen::default()), Shutdown::default());
         let account = start(&bus, &seen, &shutdown).await;
         Self { broker, bus, seen, shutdown, account, publisher }
+    }
+
+    /// Starts the service, lets it do one event (which counts as received and completed), and takes away what it needs,
+    /// which it finds out `after` some time.
+    pub(crate) async fn start_then_away(after: Duration) -> Self {
+        let kit = Self::start(&["first"]).await;
+        kit.until_done(1).await;
+        kit.seen.done.lock().unwrap().clear();
+        kit.seen.away_after_ms.store(u64::try_from(after.as_millis()).unwrap(), Ordering::SeqCst);
+        kit.seen.away.store(true, Ordering::SeqCst);
+        kit
+    }
+
+    /// Makes the stream and the consumer anew, if they are gone.
+    pub(crate) async fn provision(&self) {
+        provision(&self.bus).await;
+    }
+
+    /// Stops the service and starts its successor.
+    pub(crate) async fn restart(&mut self) {
+        self.shutdown.drain();
+        self.shutdown.finished(DEADLINE).await;
+        assert_eq!(self.account.in_flight(), 0);
+        self.shutdown = Shutdown::default();
+        self.account = start(&self.bus, &self.seen, &self.shutdown).await;
+    }
+
+    /// Waits for what must not happen.
+    pub(crate) async fn let_pass(&self, time: Duration) {
+        let began = Instant::now();
+        eventually("time has passed", time * 2, async || (began.elapsed() > time).then_some(())).await;
     }
 
     pub(crate) async fn publish(&self, bodies: &[&str]) {
@@ -168,10 +220,18 @@ pub(crate) async fn start(bus: &Bus, seen: &Arc<Seen>, shutdown: &Shutdown) -> A
         concurrency: 2,
         retry_base_ms: 50,
         retry_max_ms: 200,
-        handle_timeout_ms: 10_000,
+        handle_timeout_ms: 4_000,
     };
     let source = Source { stream: STREAM, consumer: CONSUMER };
     consumer::start(bus, source, &settings, Service(Arc::clone(seen)), shutdown).await.unwrap()
+}
+
+async fn provision(bus: &Bus) {
+    let mut topology = Topology::embedded();
+    let spec = topology.consumers.get_mut(CONSUMER).unwrap();
+    spec.ack_wait_seconds = ACK_WAIT.as_secs();
+    spec.max_deliver = 4;
+    topology.apply(bus, 1).await.unwrap();
 }
 
 async fn publish_all(publisher: &Publisher, bodies: &[&str]) {

@@ -1,12 +1,12 @@
 //! Done, failed, dead: each event gets its own verdict, whoever came with it.
 
-use std::{sync::atomic::Ordering, time::Duration};
+use std::sync::atomic::Ordering;
 
 use contract::code;
 use futures::StreamExt as _;
 use testkit::eventually;
 
-use crate::kit::{DEADLINE, Kit};
+use crate::kit::{ACK_WAIT, DEADLINE, Kit};
 
 #[tokio::test]
 async fn a_poison_event_is_dead_and_its_neighbours_are_done() {
@@ -78,12 +78,7 @@ async fn slow_work_is_not_delivered_a_second_time() {
         kit.seen.calls.lock().unwrap().contains_key("slow:1").then_some(())
     })
     .await;
-    let began = std::time::Instant::now();
-    // Three times the acknowledgement wait of this consumer.
-    eventually("time has passed", DEADLINE, async || {
-        (began.elapsed() > Duration::from_secs(3)).then_some(())
-    })
-    .await;
+    kit.let_pass(ACK_WAIT * 3).await;
     kit.seen.held.store(false, Ordering::SeqCst);
     let seen = kit.seen.clone();
     assert_eq!(kit.finish().await, ["slow:1"]);

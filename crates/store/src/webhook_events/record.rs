@@ -1,11 +1,16 @@
 //! Writing down that an event failed or was given up.
 
+use std::collections::BTreeMap;
+
 use contract::Code;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use super::{Event, Initial, Status, insert};
-use crate::{text::bounded, webhook_event_duplicates};
+use crate::{
+    text::{bounded, storable_map},
+    webhook_event_duplicates,
+};
 
 /// Longest reason kept, in bytes.
 const ERROR_MAX_BYTES: usize = 2_000;
@@ -18,7 +23,7 @@ pub struct Reason<'a> {
     /// The sentence for people; kept to 2,000 bytes.
     pub error: &'a str,
     /// The message's headers, when no envelope could be read from them.
-    pub headers: Option<&'a serde_json::Value>,
+    pub headers: Option<&'a BTreeMap<String, String>>,
 }
 
 /// Records that an attempt failed and another will follow. Says whether the ledger took it: an event that is completed
@@ -35,7 +40,7 @@ pub async fn record_failed(
         status: Status::Failed,
         error_code: Some(reason.code.as_str()),
         error_message: Some(&bounded(reason.error, ERROR_MAX_BYTES)),
-        headers: reason.headers,
+        headers: reason.headers.map(storable_map),
         processed_at: None,
     };
     record(connection, event, &failed).await
@@ -56,7 +61,7 @@ pub async fn record_dead(
         status: Status::DeadLetter,
         error_code: Some(reason.code.as_str()),
         error_message: Some(&bounded(reason.error, ERROR_MAX_BYTES)),
-        headers: reason.headers,
+        headers: reason.headers.map(storable_map),
         processed_at: Some(now),
     };
     record(connection, event, &dead).await

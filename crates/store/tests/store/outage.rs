@@ -1,7 +1,9 @@
 //! What a database that is away, or slow, looks like.
 
+use std::{process::Command, time::Duration};
+
 use store::{Fault, classify};
-use testkit::{Database, PostgresServer};
+use testkit::{Database, PostgresServer, eventually};
 
 #[tokio::test]
 async fn a_server_that_stops_is_unavailable_and_comes_back_by_itself() {
@@ -41,6 +43,41 @@ async fn a_process_that_froze_inside_a_transaction_does_not_hold_up_the_others()
     sqlx::query("select count(*) from leads").execute(database.pool()).await.unwrap();
     let error = sqlx::query("select 1").execute(&mut *frozen).await.unwrap_err();
     assert_eq!(classify(&error), Fault::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn a_lock_that_is_held_long_is_nobodys_fault() {
+    let database = Database::create().await;
+    let mut holder = database.pool().begin().await.unwrap();
+    sqlx::query("lock table leads in access exclusive mode").execute(&mut *holder).await.unwrap();
+    let config = config::Postgres { statement_timeout_ms: 200, ..database.config() };
+    let pool = store::connect(&config).await.unwrap();
+    let error = sqlx::query("select 1 from leads").execute(&pool).await.unwrap_err();
+    assert_eq!(store::sqlstate(&error).as_deref(), Some("55P03"));
+    assert_eq!(classify(&error), Fault::Unavailable);
+}
+
+#[tokio::test]
+async fn a_connection_whose_server_is_gone_without_a_word_is_replaced() {
+    let server = PostgresServer::start().await;
+    let config = config::Postgres { connections_max: 1, acquire_timeout_ms: 500, ..server.config() };
+    let pool = store::connect(&config).await.unwrap();
+    let backend: i32 = sqlx::query_scalar("select pg_backend_pid()").fetch_one(&pool).await.unwrap();
+    let mut connection = pool.acquire().await.unwrap();
+    // What a host that lost its power, or a broken route, looks like from here: silence.
+    signal(backend, "STOP");
+    let statement = sqlx::query("select 1").execute(&mut *connection);
+    assert!(tokio::time::timeout(Duration::from_millis(200), statement).await.is_err());
+    drop(connection);
+    eventually("there is a connection again", Duration::from_secs(15), async || {
+        sqlx::query("select 1").execute(&pool).await.ok()
+    })
+    .await;
+    signal(backend, "CONT");
+}
+
+fn signal(process: i32, name: &str) {
+    assert!(Command::new("kill").args(["-s", name, &process.to_string()]).status().unwrap().success());
 }
 
 #[tokio::test]

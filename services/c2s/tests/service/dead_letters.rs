@@ -1,7 +1,8 @@
 //! What can never be stored.
 
 use async_nats::HeaderMap;
-use contract::{Envelope, code};
+use bus::Topology;
+use contract::{Envelope, code, stream::c2s::STREAM};
 
 use crate::given::{Service, body, envelope};
 
@@ -30,7 +31,9 @@ async fn what_is_no_event_is_a_dead_letter_and_its_neighbours_are_stored() {
     let service = Service::start().await;
     let like = envelope(&body("lead-1", "2026-01-20T10:00:00Z", "Joao"));
     let not_ours = b"\xff\x00 not ours".to_vec();
-    service.publish_raw(HeaderMap::new(), not_ours.clone()).await;
+    let mut odd_headers = HeaderMap::new();
+    odd_headers.insert("odd", "a\0b");
+    service.publish_raw(odd_headers, not_ours.clone()).await;
     for (key, text) in [("1", "{}"), ("2", "not json"), ("3", "[1,2]"), ("4", "")] {
         service
             .publish(
@@ -76,5 +79,20 @@ async fn what_is_no_event_is_a_dead_letter_and_its_neighbours_are_stored() {
         (7, 0),
         "none was worth a second attempt"
     );
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn strangers_at_the_same_place_of_a_stream_that_was_made_anew_are_two() {
+    let service = Service::start().await;
+    service.publish_raw(HeaderMap::new(), b"first".to_vec()).await;
+    service.settled(1).await;
+    service.bus.jetstream().delete_stream(STREAM).await.unwrap();
+    Topology::embedded().apply(&service.bus, 1).await.unwrap();
+    service.publish_raw(HeaderMap::new(), b"second".to_vec()).await;
+    service.settled(2).await;
+    let mut bodies: Vec<_> = service.ledger().await.into_iter().map(|(.., body)| body).collect();
+    bodies.sort_unstable();
+    assert_eq!(bodies, [b"first".to_vec(), b"second".to_vec()]);
     service.stop().await;
 }

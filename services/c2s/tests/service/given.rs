@@ -1,6 +1,11 @@
 //! A running service, and events as the edge would publish them.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    net::SocketAddr,
+    process::Command,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use async_nats::HeaderMap;
 use bus::{Bus, Publisher, Receipt, Topology};
@@ -98,6 +103,7 @@ pub(crate) async fn run(bus: &Bus, pool: &PgPool, shutdown: &Shutdown) -> (Arc<A
     let mut config = Settings::for_tests().c2s;
     config.leads.retry_base_ms = 20;
     config.leads.retry_max_ms = 100;
+    config.leads.handle_timeout_ms = 5_000;
     let probe_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let probes = probe_listener.local_addr().unwrap();
     let open = Open { bus: bus.clone(), pool: pool.clone(), probe_listener, metrics: MetricsHandle::noop() };
@@ -127,4 +133,16 @@ pub(crate) fn envelope(body: &str) -> Envelope {
         rejected: None,
         replayed_from: None,
     }
+}
+
+/// Waits for what must not happen.
+pub(crate) async fn let_pass(time: Duration) {
+    let began = Instant::now();
+    eventually("time has passed", time * 2, async || (began.elapsed() > time).then_some(())).await;
+}
+
+/// Sends a signal to processes of a server of ours.
+pub(crate) fn signal(processes: &[i32], name: &str) {
+    let ids = processes.iter().map(ToString::to_string);
+    assert!(Command::new("kill").args(["-s", name]).args(ids).status().unwrap().success());
 }
