@@ -228,6 +228,11 @@ impl<H: Batch + Journal> Work<H> {
                 return Err(Failure::Unavailable { source: anyhow!("still away when the process stopped") });
             }
             let result = action().await;
+            // Time that ran out while the dependency was coming back says nothing of the events.
+            if matches!(&result, Err(Failure::Retry { code: code::TIMEOUT, .. })) && blocked.take().is_some()
+            {
+                continue;
+            }
             let is_away = matches!(result, Err(Failure::Unavailable { .. }));
             self.away.store(is_away, Ordering::Relaxed);
             let failure = match result {

@@ -91,7 +91,7 @@ async fn a_database_that_freezes_in_the_middle_of_a_statement_costs_no_attempt()
     holder.rollback().await.unwrap();
 
     service.settled(6).await;
-    assert_eq!((service.account.retried(), service.account.dead()), (0, 0));
+    assert_eq!((service.account.retried(), service.account.dead()), (0, 0), "{:?}", service.ledger().await);
     let once = "select count(*) from webhook_events where status = 'completed' and attempts = 1";
     assert_eq!(service.count(once).await, 6);
     assert_eq!(service.count("select count(*) from lead_events").await, 6);
