@@ -1,8 +1,9 @@
-//! The broker, as Weir uses it: one connection, streams and consumers that match their description, and publishing that
-//! returns only when the event is durable.
+//! The broker, as Weir uses it: one connection, streams and consumers that match their description, publishing that
+//! returns only when the event is durable, and claims for bodies that are too large for a message.
 //!
 //! Never here: fire-and-forget publishing, and reading a stream (that is the `consumer` crate's).
 
+pub mod claim;
 mod connection;
 mod publisher;
 mod topology;
@@ -10,5 +11,5 @@ mod verify;
 
 pub use connection::{Bus, ConnectError, connect};
 pub use publisher::{Event, PublishError, Publisher, Receipt};
-pub use topology::{Action, Change, ConsumerSpec, StreamSpec, Topology};
+pub use topology::{Action, BucketSpec, Change, ConsumerSpec, StreamSpec, Topology};
 pub use verify::Mismatch;

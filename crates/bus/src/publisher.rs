@@ -17,7 +17,7 @@ use opentelemetry::{KeyValue, metrics::Histogram};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument as _, Span, field, info_span};
 
-use crate::Bus;
+use crate::{Bus, claim::Claims};
 
 /// Wait before a publish that found no leader or no connection is tried again.
 const RETRY_DELAY: Duration = Duration::from_millis(50);
@@ -68,6 +68,7 @@ pub enum PublishError {
 #[derive(Debug, Clone)]
 pub struct Publisher {
     bus: Bus,
+    claims: Claims,
     in_flight: Arc<Semaphore>,
     timeout: Duration,
     duration: Histogram<f64>,
@@ -83,10 +84,16 @@ impl Publisher {
             .build();
         Self {
             bus: bus.clone(),
+            claims: Claims::new(bus, config),
             in_flight: Arc::new(Semaphore::new(config.publish_in_flight_max)),
             timeout: config.publish_timeout(),
             duration,
         }
+    }
+
+    /// Where bodies go that are too large for an event. To be put before the event that names them.
+    pub fn claims(&self) -> &Claims {
+        &self.claims
     }
 
     /// Returns when the event is durable on its stream, or when it is known not to be in time.

@@ -1,5 +1,7 @@
 //! Streams and consumers as data: `infra/nats/topology.toml`, compiled in, applied by `weir provision`.
 
+mod bucket;
+
 use std::{collections::BTreeMap, time::Duration};
 
 use anyhow::Context as _;
@@ -9,6 +11,9 @@ use async_nats::jetstream::{
 };
 use serde::{Deserialize, Serialize};
 
+pub use bucket::BucketSpec;
+pub(crate) use bucket::stream_name;
+
 use crate::Bus;
 
 /// The streams and consumers that Weir needs, by name.
@@ -17,6 +22,9 @@ use crate::Bus;
 pub struct Topology {
     /// Streams by name.
     pub streams: BTreeMap<String, StreamSpec>,
+    /// Object store buckets by name.
+    #[serde(default)]
+    pub buckets: BTreeMap<String, BucketSpec>,
     /// Durable pull consumers by name.
     #[serde(default)]
     pub consumers: BTreeMap<String, ConsumerSpec>,
@@ -59,7 +67,7 @@ pub struct ConsumerSpec {
 /// What [`Topology::apply`] did, or would do.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Change {
-    /// `stream` or `consumer`.
+    /// `stream`, `bucket` or `consumer`.
     pub kind: &'static str,
     /// Its name.
     pub name: String,
@@ -100,6 +108,14 @@ impl Topology {
                 format!("consumer {name} reads stream {}, which is not described", consumer.stream)
             })?;
         }
+        for (name, bucket) in &topology.buckets {
+            let unknown = bucket.serves.iter().find(|stream| !topology.streams.contains_key(*stream));
+            anyhow::ensure!(
+                unknown.is_none(),
+                "bucket {name} serves stream {}, which is not described",
+                unknown.map_or("", |stream| stream)
+            );
+        }
         Ok(topology)
     }
 
@@ -123,24 +139,35 @@ impl Topology {
     async fn each(&self, bus: &Bus, replicas: usize, write: bool) -> anyhow::Result<Vec<Change>> {
         let mut changes = Vec::new();
         for (name, spec) in &self.streams {
-            changes.push(
-                stream(bus, name, spec, replicas, write).await.with_context(|| format!("stream {name}"))?,
-            );
+            let shape = |config: &mut stream::Config| spec.write_to(config, name, replicas);
+            let change = stream(bus, name, shape, write).await.with_context(|| format!("stream {name}"))?;
+            changes.push(Change::new("stream", name, change));
+        }
+        for (name, spec) in &self.buckets {
+            let shape = |config: &mut stream::Config| spec.write_to(config, name, replicas);
+            let backing = stream_name(name);
+            let change =
+                stream(bus, &backing, shape, write).await.with_context(|| format!("bucket {name}"))?;
+            changes.push(Change::new("bucket", name, change));
         }
         for (name, spec) in &self.consumers {
-            changes.push(consumer(bus, name, spec, write).await.with_context(|| format!("consumer {name}"))?);
+            let change =
+                consumer(bus, name, spec, write).await.with_context(|| format!("consumer {name}"))?;
+            changes.push(Change::new("consumer", name, change));
         }
         Ok(changes)
     }
 }
 
+/// What differed, by field; `None`: it did not exist.
+type Differences = Option<Vec<String>>;
+
 async fn stream(
     bus: &Bus,
     name: &str,
-    spec: &StreamSpec,
-    replicas: usize,
+    shape: impl Fn(&mut stream::Config),
     write: bool,
-) -> anyhow::Result<Change> {
+) -> anyhow::Result<Differences> {
     use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
 
     let found = match bus.jetstream().get_stream(name).await {
@@ -154,18 +181,16 @@ async fn stream(
     };
     // Start from what is there, so that what an operator added (placement, a mirror's sources) stays.
     let mut wanted = found.clone().unwrap_or_default();
-    spec.write_to(&mut wanted, name, replicas);
-    let differences =
-        found.as_ref().map_or_else(Vec::new, |found| compare(&stream_fields(found), &stream_fields(&wanted)));
-    let change = Change::new("stream", name, found.is_some(), differences);
-    if write && change.action != Action::Unchanged {
+    shape(&mut wanted);
+    let differences = found.as_ref().map(|found| compare(&stream_fields(found), &stream_fields(&wanted)));
+    if write && !differences.as_ref().is_some_and(Vec::is_empty) {
         let stored = bus.jetstream().create_or_update_stream(wanted.clone()).await?.config;
         refuse_silence(&compare(&stream_fields(&stored), &stream_fields(&wanted)))?;
     }
-    Ok(change)
+    Ok(differences)
 }
 
-async fn consumer(bus: &Bus, name: &str, spec: &ConsumerSpec, write: bool) -> anyhow::Result<Change> {
+async fn consumer(bus: &Bus, name: &str, spec: &ConsumerSpec, write: bool) -> anyhow::Result<Differences> {
     use async_nats::jetstream::{ErrorCode, stream::ConsumerErrorKind};
 
     let found: Option<pull::Config> =
@@ -183,15 +208,12 @@ async fn consumer(bus: &Bus, name: &str, spec: &ConsumerSpec, write: bool) -> an
         };
     let mut wanted = found.clone().unwrap_or_default();
     spec.write_to(&mut wanted, name);
-    let differences = found
-        .as_ref()
-        .map_or_else(Vec::new, |found| compare(&consumer_fields(found), &consumer_fields(&wanted)));
-    let change = Change::new("consumer", name, found.is_some(), differences);
-    if write && change.action != Action::Unchanged {
+    let differences = found.as_ref().map(|found| compare(&consumer_fields(found), &consumer_fields(&wanted)));
+    if write && !differences.as_ref().is_some_and(Vec::is_empty) {
         let stored = bus.jetstream().create_consumer_on_stream(wanted.clone(), spec.stream.as_str()).await?;
         refuse_silence(&compare(&consumer_fields(&pull_config(&stored)?), &consumer_fields(&wanted)))?;
     }
-    Ok(change)
+    Ok(differences)
 }
 
 fn pull_config(consumer: &PullConsumer) -> anyhow::Result<pull::Config> {
@@ -245,13 +267,13 @@ impl ConsumerSpec {
 }
 
 impl Change {
-    fn new(kind: &'static str, name: &str, exists: bool, differences: Vec<String>) -> Self {
-        let action = match (exists, differences.is_empty()) {
-            (false, _) => Action::Created,
-            (true, true) => Action::Unchanged,
-            (true, false) => Action::Updated,
+    fn new(kind: &'static str, name: &str, differences: Differences) -> Self {
+        let action = match &differences {
+            None => Action::Created,
+            Some(differences) if differences.is_empty() => Action::Unchanged,
+            Some(_) => Action::Updated,
         };
-        Self { kind, name: name.to_owned(), action, differences }
+        Self { kind, name: name.to_owned(), action, differences: differences.unwrap_or_default() }
     }
 }
 
@@ -273,6 +295,7 @@ fn stream_fields(config: &stream::Config) -> Fields {
         ("allow_direct", config.allow_direct.to_string()),
         ("compression", format!("{:?}", config.compression)),
         ("allow_atomic_publish", config.allow_atomic_publish.to_string()),
+        ("allow_rollup", config.allow_rollup.to_string()),
     ]
 }
 
@@ -296,6 +319,7 @@ fn compare(found: &Fields, wanted: &Fields) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::Topology;
+    use crate::claim;
 
     #[test]
     fn the_embedded_topology_is_valid() {
@@ -303,6 +327,12 @@ mod tests {
         for (name, stream) in &topology.streams {
             assert!(stream.duplicate_window_seconds <= stream.max_age_hours * 3600, "{name}");
             assert!(stream.max_message_bytes < 1_048_576, "{name}: above the broker's own limit");
+        }
+        for (name, bucket) in &topology.buckets {
+            for stream in &bucket.serves {
+                let needed = topology.streams[stream].max_age_hours + claim::REUSE.as_secs() / 3600;
+                assert!(bucket.max_age_hours >= needed, "{name} would forget before {stream} does");
+            }
         }
     }
 

@@ -1,12 +1,14 @@
 //! Whether the server's streams can keep the promises that a service makes about them. Sizes are the operator's;
 //! what decides between durable and lost is not.
 
+use std::time::Duration;
+
 use async_nats::jetstream::{
     consumer::{AckPolicy, pull},
-    stream::{DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
+    stream::{self, DiscardPolicy, PersistenceMode, RetentionPolicy, StorageType},
 };
 
-use crate::{Bus, Topology};
+use crate::{Bus, Topology, claim, topology::stream_name};
 
 /// Why a service must not run against this broker.
 #[derive(Debug, thiserror::Error)]
@@ -14,7 +16,7 @@ pub enum Mismatch {
     /// The stream or consumer does not exist.
     #[error("{kind} {name} does not exist: run `weir provision`")]
     Missing {
-        /// `stream` or `consumer`.
+        /// `stream`, `bucket` or `consumer`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -22,7 +24,7 @@ pub enum Mismatch {
     /// It exists, and contradicts a promise.
     #[error("{kind} {name} has {found}, but needs {needed}: run `weir provision`")]
     Contradiction {
-        /// `stream` or `consumer`.
+        /// `stream`, `bucket` or `consumer`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -37,7 +39,7 @@ pub enum Mismatch {
     /// The broker did not answer, or refused to tell.
     #[error("the broker did not tell about {kind} {name}")]
     NoAnswer {
-        /// `stream` or `consumer`.
+        /// `stream`, `bucket` or `consumer`.
         kind: &'static str,
         /// Its name.
         name: String,
@@ -48,30 +50,67 @@ pub enum Mismatch {
 }
 
 impl Topology {
-    /// Compares the stream and its consumers on the server with what the promises need.
+    /// Compares the stream, its consumers and its buckets on the server with what the promises need.
     ///
     /// # Errors
-    /// The first contradiction; see [`Mismatch`]. Proved by `a_stream_that_forgets_is_refused`.
+    /// The first contradiction; see [`Mismatch`]. Proved by `a_stream_that_forgets_is_refused` and
+    /// `a_bucket_that_forgets_before_its_stream_is_refused`.
     pub async fn verify(&self, bus: &Bus, stream: &str) -> Result<(), Mismatch> {
         let spec = self.streams.get(stream).ok_or_else(|| Mismatch::Unknown(stream.to_owned()))?;
         verify_stream(bus, stream, &spec.subjects).await?;
         for (name, consumer) in self.consumers.iter().filter(|(_, consumer)| consumer.stream == stream) {
             verify_consumer(bus, stream, name, &consumer.filter_subjects).await?;
         }
+        let max_age = Duration::from_hours(spec.max_age_hours) + claim::REUSE;
+        for (name, _) in
+            self.buckets.iter().filter(|(_, bucket)| bucket.serves.iter().any(|name| name == stream))
+        {
+            verify_bucket(bus, name, max_age).await?;
+        }
         Ok(())
     }
 }
 
-async fn verify_stream(bus: &Bus, name: &str, subjects: &[String]) -> Result<(), Mismatch> {
+/// A bucket must keep its objects for as long as a message may name them.
+async fn verify_bucket(bus: &Bus, name: &str, max_age: Duration) -> Result<(), Mismatch> {
+    let config = config_of(bus, "bucket", name, &stream_name(name)).await?;
+    let forgets = !config.max_age.is_zero() && config.max_age < max_age;
+    let contradictions = [
+        (config.storage != StorageType::File, format!("{:?} storage", config.storage), "file storage"),
+        (
+            forgets,
+            format!("max age {:?}", config.max_age),
+            "to keep objects longer than messages that name them",
+        ),
+        (
+            config.discard != DiscardPolicy::New,
+            format!("discard {:?}", config.discard),
+            "discard new (a full bucket must refuse)",
+        ),
+    ];
+    first_contradiction("bucket", name, contradictions)
+}
+
+/// How the server keeps what is called `name`, which is `stream` to the server.
+async fn config_of(
+    bus: &Bus,
+    kind: &'static str,
+    name: &str,
+    stream: &str,
+) -> Result<stream::Config, Mismatch> {
     use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
 
-    let stream = bus.jetstream().get_stream(name).await.map_err(|error| match error.kind() {
+    let found = bus.jetstream().get_stream(stream).await.map_err(|error| match error.kind() {
         GetStreamErrorKind::JetStream(problem) if problem.error_code() == ErrorCode::STREAM_NOT_FOUND => {
-            Mismatch::Missing { kind: "stream", name: name.to_owned() }
+            Mismatch::Missing { kind, name: name.to_owned() }
         }
-        _ => Mismatch::NoAnswer { kind: "stream", name: name.to_owned(), source: error.into() },
+        _ => Mismatch::NoAnswer { kind, name: name.to_owned(), source: error.into() },
     })?;
-    let config = &stream.cached_info().config;
+    Ok(found.cached_info().config.clone())
+}
+
+async fn verify_stream(bus: &Bus, name: &str, subjects: &[String]) -> Result<(), Mismatch> {
+    let config = config_of(bus, "stream", name, name).await?;
     let lacking: Vec<_> =
         subjects.iter().filter(|subject| !config.subjects.contains(subject)).cloned().collect();
     let contradictions = [

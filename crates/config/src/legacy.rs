@@ -35,6 +35,12 @@ enum Standing {
     Later,
 }
 
+/// Meta's client certificates, switched on and off.
+const ENABLE_MTLS: &str = "WEBHOOK_ENABLE_MTLS";
+const MTLS_ROOT: &str = "WEBHOOK_MTLS_ROOT_CERT_PATH";
+/// Common name of Meta's client certificate.
+const META_COMMON_NAME: &str = "client.webhooks.fbclientcerts.com";
+
 /// Every such name. Of two that stand for one setting, the first wins.
 pub const OLD_NAMES: &[OldName] = &[
     common("NATS_URL", &Role::ALL, "nats.urls", "The broker, or several separated by commas."),
@@ -50,6 +56,18 @@ pub const OLD_NAMES: &[OldName] = &[
          The Zapier service signed its own calls with a variable of the same name: that meaning is not the edge's.",
     ),
     old(
+        "BRIGHTDATA_WEBHOOK_TOKEN",
+        &[Role::Edge, Role::Operator],
+        "edge.providers.brightdata.secrets",
+        "The token that Bright Data sends (one token, commas included).",
+    ),
+    old(
+        "WEBHOOK_MAX_TIMESTAMP_AGE",
+        &[Role::Edge],
+        "edge.providers.brightdata.delivery.timestamp_max_age_seconds",
+        "At the edge: how far the timestamp of a delivery of Bright Data's may be from now, seconds.",
+    ),
+    old(
         "WEBHOOK_RATE_LIMIT",
         &[Role::Edge],
         "edge.providers.brightdata.rate_per_minute",
@@ -62,6 +80,74 @@ pub const OLD_NAMES: &[OldName] = &[
         "edge.providers.brightdata.allowed_ips",
         "At the edge: addresses and networks that may send to Bright Data's endpoints, no other provider's. \
          The Zapier service listed internal networks under the same name: that meaning is not the edge's.",
+    ),
+    old(
+        "INSTAGRAM_APP_SECRET",
+        &[Role::Edge],
+        "edge.providers.instagram.secrets",
+        "At the edge: the secret with which Meta signs what it sends.",
+    ),
+    old(
+        "APP_SECRET",
+        &[Role::Edge, Role::Operator],
+        "edge.providers.instagram.secrets",
+        "The same, as the other older system named it.",
+    ),
+    old(
+        "META_VERIFY_TOKEN",
+        &[Role::Edge, Role::Operator],
+        "edge.providers.instagram.verify_tokens",
+        "The verify token of the handshake (one token, commas included).",
+    ),
+    old(
+        ENABLE_MTLS,
+        &[Role::Edge],
+        "edge.providers.instagram.client_certificate_cn",
+        "true: require Meta's client certificate, client.webhooks.fbclientcerts.com.",
+    ),
+    old(
+        MTLS_ROOT,
+        &[Role::Edge],
+        "edge.tls_client_ca_files",
+        "The CA of Meta's client certificate, where the edge ends TLS itself; nothing unless WEBHOOK_ENABLE_MTLS is true.",
+    ),
+    OldName {
+        name: "enableSignatureVerification",
+        roles: &Role::ALL,
+        path: None,
+        meaning: "No effect: signatures are always verified.",
+        standing: Standing::Unsupported,
+    },
+    common(
+        "GRAPH_API_BASE_URL",
+        &Role::ALL,
+        "instagram.graph.base_url",
+        "Meta's Graph API (InstantChat: `baseUrl`).",
+    ),
+    common(
+        "GRAPH_API_VERSION",
+        &Role::ALL,
+        "instagram.graph.version",
+        "Its version (InstantChat: `graphApiVersion`).",
+    ),
+    old("INSTAGRAM_APP_ID", &Role::ALL, "instagram.graph.app_id", "Our app at Meta."),
+    old(
+        "INSTAGRAM_APP_SECRET",
+        &[Role::Operator],
+        "instagram.graph.app_secret",
+        "For the operator's calls to Meta: the secret that proves them.",
+    ),
+    common(
+        "BRIGHTDATA_API_TOKEN",
+        &Role::ALL,
+        "brightdata.api.key",
+        "Bright Data's API key (the name in Bright Data's own client).",
+    ),
+    old(
+        "BRIGHTDATA_BASE_URL",
+        &Role::ALL,
+        "brightdata.api.public_url",
+        "Where Bright Data reaches the edge; jobs are triggered with it.",
     ),
     common(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
@@ -136,6 +222,9 @@ pub(crate) fn read(
             notices.push(unsupported(old));
             continue;
         };
+        if !is_switched_on(old.name, sources) {
+            continue;
+        }
         let origin = Origin::OldName(old.name);
         let converted = convert(old.name, key, text);
         let winner = newer.iter().chain(&values).find(|given| given.path == key.path);
@@ -165,17 +254,16 @@ pub(crate) fn read(
 }
 
 fn unsupported(old: &OldName) -> String {
-    match old.path {
-        // Its provider is not one of this version's. Its own setting begins to exist with the provider.
-        Some(path) => {
-            let setting = key::variable(path).replace("__BRIGHTDATA__", "__<PROVIDER>__");
-            format!(
-                "{} has no effect: it is Bright Data's, which this version does not serve; for another provider set {setting}",
-                old.name
-            )
-        }
-        None => format!("{}: {}", old.name, old.meaning),
-    }
+    format!("{}: {}", old.name, old.meaning)
+}
+
+/// Whether the name means anything: Meta's client certificates were a switch and a file.
+fn is_switched_on(name: &str, sources: &Sources) -> bool {
+    let switch = || match sources.variable(ENABLE_MTLS) {
+        Ok(Some(text)) => environment::flag(text.trim()) != Some(false),
+        _ => false,
+    };
+    ![ENABLE_MTLS, MTLS_ROOT].contains(&name) || switch()
 }
 
 /// The old name's value in the new setting's terms. The reason of an error is shown, so it must not quote the value.
@@ -183,7 +271,19 @@ fn convert(name: &str, key: &key::Key, text: &str) -> Result<Value, Option<&'sta
     let text = text.trim();
     match name {
         // Was one secret, so a comma in it is part of it.
-        "WEBHOOK_SECRET" => Ok(Value::from(vec![Value::from(text)])),
+        "WEBHOOK_SECRET"
+        | "BRIGHTDATA_WEBHOOK_TOKEN"
+        | "INSTAGRAM_APP_SECRET"
+        | "APP_SECRET"
+        | "META_VERIFY_TOKEN"
+            if key.kind == key::Kind::List =>
+        {
+            Ok(Value::from(vec![Value::from(text)]))
+        }
+        ENABLE_MTLS => match environment::flag(text) {
+            Some(true) => Ok(Value::from(META_COMMON_NAME)),
+            _ => Err(Some("expected true or false")),
+        },
         "LOG_LEVEL" => Ok(Value::from(match text.to_ascii_lowercase().as_str() {
             "warning" => "warn".to_owned(),
             "critical" | "fatal" => "error".to_owned(),

@@ -27,6 +27,10 @@ pub(crate) fn list<S: Serializer>(urls: &List<String>, serializer: S) -> Result<
     shown.serialize(serializer)
 }
 
+pub(crate) fn text<S: Serializer>(url: &str, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(&redact_userinfo(url))
+}
+
 #[expect(clippy::ref_option, reason = "serde passes the field by reference")]
 pub(crate) fn optional<S: Serializer>(url: &Option<String>, serializer: S) -> Result<S::Ok, S::Error> {
     url.as_deref().map(redact_userinfo).serialize(serializer)

@@ -9,19 +9,25 @@ pub enum Role {
     Edge,
     /// `weir-c2s`.
     C2s,
+    /// `weir-instagram`.
+    Instagram,
+    /// `weir-brightdata`.
+    BrightData,
     /// `weir`, the operator's command: nothing is required until a verb needs it.
     Operator,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 3] = [Self::Edge, Self::C2s, Self::Operator];
+    pub const ALL: [Self; 5] = [Self::Edge, Self::C2s, Self::Instagram, Self::BrightData, Self::Operator];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Edge => "edge",
             Self::C2s => "c2s",
+            Self::Instagram => "instagram",
+            Self::BrightData => "brightdata",
             Self::Operator => "operator",
         }
     }
@@ -29,7 +35,7 @@ impl Role {
     /// Whether the process cannot work without a database.
     pub(crate) const fn stores(self) -> bool {
         match self {
-            Self::C2s => true,
+            Self::C2s | Self::Instagram | Self::BrightData => true,
             Self::Edge | Self::Operator => false,
         }
     }

@@ -34,10 +34,15 @@ fn complete(node: &mut Value, default: Option<&Value>) {
         return;
     };
     object.remove("required");
+    if object.contains_key("properties") {
+        // Each key below has its own.
+        object.remove("default");
+    }
     if let (Some(additional), Some(Value::Object(known))) =
         (object.get("additionalProperties").filter(|schema| schema.is_object()).cloned(), default)
     {
-        let known: Map<_, _> = known.keys().map(|name| (name.clone(), additional.clone())).collect();
+        let known: Map<_, _> =
+            known.keys().map(|name| (name.clone(), for_provider(additional.clone(), name))).collect();
         object.insert("properties".to_owned(), Value::Object(known));
         object.insert("additionalProperties".to_owned(), Value::Bool(false));
     }
@@ -54,6 +59,17 @@ fn complete(node: &mut Value, default: Option<&Value>) {
         Some(default) => object.insert("default".to_owned(), default.clone()),
         None => object.remove("default"),
     };
+}
+
+/// The settings of one provider: those marked `provider` are that one provider's alone.
+fn for_provider(mut section: Value, name: &str) -> Value {
+    if let Some(properties) = section.get_mut("properties").and_then(Value::as_object_mut) {
+        properties.retain(|_, property| {
+            let marker = property.as_object_mut().and_then(|property| property.remove("provider"));
+            marker.is_none_or(|provider| provider == name)
+        });
+    }
+    section
 }
 
 /// Whether maps keep their order depends on features that other crates may turn on, so the order is made here.
@@ -81,6 +97,12 @@ mod tests {
         let c2s = "/properties/edge/properties/providers/properties/c2s/properties";
         assert_eq!(at(&format!("{c2s}/secrets/items/writeOnly")), json!(true));
         assert_eq!(at("/properties/edge/properties/providers/additionalProperties"), json!(false));
+        let of = |provider: &str| {
+            at(&format!(
+                "/properties/edge/properties/providers/properties/{provider}/properties/verify_tokens"
+            ))
+        };
+        assert_eq!((of("instagram")["type"].clone(), of("c2s")), (json!("array"), json!(null)));
         assert!(!schema().to_string().contains("required\":"), "every key has a default or may be absent");
     }
 }

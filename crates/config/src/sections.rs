@@ -1,11 +1,15 @@
 //! The sections of the settings tree. What each key means and defaults to stands in `config.default.toml`.
 
+mod outgoing;
+
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{IpAddrOrNet, List, Secret, redact};
+
+pub use outgoing::*;
 
 /// Log output of a process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -203,6 +207,14 @@ pub struct EdgeProvider {
     pub enabled: bool,
     /// Secrets that are accepted, all of them: to rotate, add the new one, change the sender, remove the old one.
     pub secrets: List<Secret>,
+    /// Verify tokens of the handshake, all of them; empty: every handshake is refused.
+    #[serde(default)]
+    #[schemars(extend("provider" = "instagram"))]
+    pub verify_tokens: List<Secret>,
+    /// How deliveries of many records are taken apart.
+    #[serde(default)]
+    #[schemars(extend("provider" = "brightdata"))]
+    pub delivery: EdgeDelivery,
     /// Addresses and networks that may send; empty: any.
     pub allowed_ips: List<IpAddrOrNet>,
     /// Largest body, bytes.
@@ -221,6 +233,34 @@ pub struct EdgeProvider {
     pub trust_traceparent: bool,
     /// Require a client certificate whose subject's common name is this.
     pub client_certificate_cn: Option<String>,
+}
+
+/// How a provider's deliveries of many records are taken apart while they arrive.
+#[derive(Debug, Clone, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EdgeDelivery {
+    /// Secrets that may sign a body, for senders of our own; empty: signatures are not looked at.
+    pub hmac_secrets: List<Secret>,
+    /// Oldest and furthest ahead that a timestamp header may be, seconds; without the header nothing is checked.
+    pub timestamp_max_age_seconds: u64,
+    /// Take a body that is no JSON as CSV.
+    pub csv: bool,
+    /// Largest body after decompression, bytes.
+    pub decompressed_max_bytes: u64,
+    /// How many times larger than received a body may become.
+    pub decompressed_ratio_max: u64,
+    /// Records in one part, at most.
+    pub part_records_max: usize,
+    /// Bytes of one part, at most; a record that alone is larger is a part of its own.
+    pub part_max_bytes: usize,
+    /// Largest record, bytes; above it a record is kept for the record only.
+    pub record_max_bytes: usize,
+    /// Deliveries taken apart at one time; above it 503.
+    pub deliveries_in_flight_max: usize,
+    /// Parts of all deliveries whose acknowledgement may be awaited at one time; above it reading pauses.
+    pub parts_in_flight_max: usize,
+    /// Where signed bodies wait for the end of their signature's check; absent: the system's temporary directory.
+    pub spool_dir: Option<PathBuf>,
 }
 
 /// Services that store Contact2Sale leads.
@@ -247,4 +287,28 @@ pub struct Consumer {
     pub retry_max_ms: u64,
     /// How long handling one batch may take, milliseconds.
     pub handle_timeout_ms: u64,
+}
+
+/// Instagram.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Instagram {
+    /// Address of `/health`, `/livez`, `/readyz` and `/metrics` of the service, such as `0.0.0.0:8082`.
+    pub probe_listen: SocketAddr,
+    /// The consumer that stores events.
+    pub handler: Consumer,
+    /// Meta's Graph API, which subscribes accounts.
+    pub graph: GraphApi,
+}
+
+/// Bright Data.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BrightData {
+    /// Address of `/health`, `/livez`, `/readyz` and `/metrics` of the service, such as `0.0.0.0:8083`.
+    pub probe_listen: SocketAddr,
+    /// The consumer that processes parts of deliveries, and notifications.
+    pub processor: Consumer,
+    /// Bright Data's API, which takes jobs and gives their results.
+    pub api: BrightDataApi,
 }

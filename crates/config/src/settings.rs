@@ -6,7 +6,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::{C2s, Edge, Lifecycle, Log, Nats, Origin, Postgres, Telemetry, key};
+use crate::{
+    BrightData, C2s, Edge, Instagram, Lifecycle, Log, Nats, Origin, Outbound, Postgres, Seal, Telemetry, key,
+};
 
 /// The settings of every Weir process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -26,6 +28,14 @@ pub struct Settings {
     pub edge: Edge,
     /// The service that stores Contact2Sale leads.
     pub c2s: C2s,
+    /// Instagram.
+    pub instagram: Instagram,
+    /// Bright Data.
+    pub brightdata: BrightData,
+    /// Calls to other companies.
+    pub outbound: Outbound,
+    /// Secrets at rest.
+    pub seal: Seal,
     #[serde(skip)]
     pub(crate) origins: BTreeMap<String, Origin>,
     #[serde(skip)]

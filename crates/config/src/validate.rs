@@ -9,6 +9,8 @@ use crate::{
 
 /// Shorter secrets can be guessed, or are placeholders.
 const SECRET_MIN: usize = 16;
+/// Verify tokens are typed in by hand, and prove nothing but that the endpoint is ours.
+const VERIFY_TOKEN_MIN: usize = 8;
 const MAKE_A_SECRET: &str = "make one with `openssl rand -hex 32`";
 
 /// Contradictions, which stop the process; and doubts, which it reports and lives with.
@@ -19,7 +21,8 @@ pub(crate) fn check(settings: &Settings, role: Role) -> (Vec<Problem>, Vec<Strin
     findings.nats(&settings.nats);
     findings.postgres(role);
     findings.edge(role);
-    findings.c2s(role);
+    findings.consumers(role);
+    findings.outgoing();
     (findings.problems, findings.doubts)
 }
 
@@ -149,6 +152,8 @@ impl Findings<'_> {
         );
         for (name, provider) in &edge.providers {
             self.provider(name, provider, role);
+            self.handshake(name, provider, role);
+            self.delivery(name, provider);
         }
         if role != Role::Edge {
             return;
@@ -208,19 +213,127 @@ impl Findings<'_> {
         );
     }
 
-    fn c2s(&mut self, role: Role) {
-        let leads = &self.settings.c2s.leads;
+    fn delivery(&mut self, name: &str, provider: &EdgeProvider) {
+        /// What Bright Data sends by webhook, at most.
+        const BODY_MAX_BYTES: usize = 1 << 30;
+        /// What the broker takes in one message, without room for the headers.
+        const PART_MAX_BYTES: usize = 900_000;
+        let path = |key: &str| format!("edge.providers.{name}.{key}");
+        let delivery = &provider.delivery;
+        if key::find(&path("delivery.csv")).is_none() {
+            return;
+        }
         self.problem_if(
-            leads.retry_base_ms > leads.retry_max_ms,
-            "c2s.leads.retry_base_ms",
-            "is longer than c2s.leads.retry_max_ms",
+            provider.body_max_bytes > BODY_MAX_BYTES,
+            &path("body_max_bytes"),
+            &format!("is above {BODY_MAX_BYTES}, the most that is ever sent"),
         );
         self.problem_if(
-            role == Role::C2s && self.settings.lifecycle.drain_timeout_ms < leads.handle_timeout_ms,
-            "lifecycle.drain_timeout_ms",
-            "is shorter than c2s.leads.handle_timeout_ms: a batch in flight could not finish",
+            delivery.part_max_bytes > PART_MAX_BYTES,
+            &path("delivery.part_max_bytes"),
+            &format!("is above {PART_MAX_BYTES}, what fits a message"),
+        );
+        self.problem_if(
+            delivery.part_max_bytes > delivery.record_max_bytes,
+            &path("delivery.record_max_bytes"),
+            "is smaller than delivery.part_max_bytes",
+        );
+        let too_short = |secret: &crate::Secret| secret.expose().trim().chars().count() < SECRET_MIN;
+        self.problem_if(
+            delivery.hmac_secrets.iter().any(too_short),
+            &path("delivery.hmac_secrets"),
+            &format!("is too short: expected at least {SECRET_MIN} characters; {MAKE_A_SECRET}"),
         );
     }
+
+    fn handshake(&mut self, name: &str, provider: &EdgeProvider, role: Role) {
+        let path = |key: &str| format!("edge.providers.{name}.{key}");
+        let tokens = &provider.verify_tokens;
+        let too_short = tokens.iter().any(|token| token.expose().trim().chars().count() < VERIFY_TOKEN_MIN);
+        self.problem_if(
+            too_short,
+            &path("verify_tokens"),
+            &format!("is too short: expected at least {VERIFY_TOKEN_MIN} characters; {MAKE_A_SECRET}"),
+        );
+        let has_handshake = key::find(&path("verify_tokens")).is_some();
+        if role == Role::Edge && provider.enabled && has_handshake && tokens.is_empty() {
+            self.doubts.push(format!(
+                "{} is empty: {name}'s handshake will be refused, so its callback URL cannot be set",
+                path("verify_tokens")
+            ));
+        }
+        if role == Role::Edge && !provider.enabled && !provider.secrets.is_empty() {
+            self.doubts.push(format!(
+                "{} are set, but its endpoints do not exist: set {}=true",
+                path("secrets"),
+                key::variable(&path("enabled"))
+            ));
+        }
+    }
+
+    fn outgoing(&mut self) {
+        const BASE: &str = "expected a URL https://host (http:// for localhost and bare addresses only)";
+        let (graph, api) = (&self.settings.instagram.graph, &self.settings.brightdata.api);
+        self.problem_if(!is_safe_base(&graph.base_url), "instagram.graph.base_url", BASE);
+        self.problem_if(!is_safe_base(&api.base_url), "brightdata.api.base_url", BASE);
+        let public = api.public_url.as_deref();
+        self.problem_if(
+            public.is_some_and(|url| !has_scheme(url, &["http", "https"])),
+            "brightdata.api.public_url",
+            "expected a URL such as https://hooks.example.com",
+        );
+        let is_version = |text: &str| {
+            text.strip_prefix('v').is_some_and(|rest| {
+                !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+            })
+        };
+        self.problem_if(
+            !is_version(&graph.version),
+            "instagram.graph.version",
+            "expected a version such as v23.0",
+        );
+        self.problem_if(
+            graph.usage_stop_percent > 100,
+            "instagram.graph.usage_stop_percent",
+            "expected at most 100",
+        );
+        let outbound = &self.settings.outbound;
+        self.problem_if(
+            outbound.retry_base_ms > outbound.retry_max_ms,
+            "outbound.retry_base_ms",
+            "is longer than outbound.retry_max_ms",
+        );
+    }
+
+    fn consumers(&mut self, role: Role) {
+        let settings = self.settings;
+        for (path, owner, consumer) in [
+            ("c2s.leads", Role::C2s, &settings.c2s.leads),
+            ("instagram.handler", Role::Instagram, &settings.instagram.handler),
+            ("brightdata.processor", Role::BrightData, &settings.brightdata.processor),
+        ] {
+            self.problem_if(
+                consumer.retry_base_ms > consumer.retry_max_ms,
+                &format!("{path}.retry_base_ms"),
+                &format!("is longer than {path}.retry_max_ms"),
+            );
+            self.problem_if(
+                role == owner && settings.lifecycle.drain_timeout_ms < consumer.handle_timeout_ms,
+                "lifecycle.drain_timeout_ms",
+                &format!("is shorter than {path}.handle_timeout_ms: a batch in flight could not finish"),
+            );
+        }
+    }
+}
+
+/// Whether this may be called with a secret: HTTPS, or plain HTTP to this machine or to a bare address.
+fn is_safe_base(url: &str) -> bool {
+    let host = |rest: &str| {
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let host = authority.rsplit_once(':').map_or(authority, |(host, _)| host).to_owned();
+        host == "localhost" || host.trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
+    };
+    has_scheme(url, &["https"]) || url.strip_prefix("http://").is_some_and(host)
 }
 
 /// Whether the text is a URL of one of these schemes, with something behind it.

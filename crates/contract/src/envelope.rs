@@ -1,7 +1,7 @@
 //! The envelope of an event: CloudEvents 1.0 in the NATS binding's binary mode, plus the few headers of our own.
 //! (`CloudEvents`: NATS protocol binding 1.0.3-wip, section 3.)
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
@@ -65,6 +65,8 @@ pub struct Envelope {
     pub rejected: Option<crate::Code>,
     /// The event that this one replays.
     pub replayed_from: Option<EventId>,
+    /// CloudEvents extension attributes, by their name in [`header::EXTENSIONS`]; others do not travel.
+    pub extensions: BTreeMap<&'static str, String>,
 }
 
 /// Why a message is not an event of ours.
@@ -99,6 +101,9 @@ impl Envelope {
             (header::REPLAYED_FROM, self.replayed_from.map(|id| id.to_string())),
         ];
         headers.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        let extension =
+            |(name, header): &(&str, &'static str)| Some((*header, encode(self.extensions.get(name)?)));
+        headers.extend(header::EXTENSIONS.iter().filter_map(extension));
         headers
     }
 
@@ -126,6 +131,10 @@ impl Envelope {
             action: get(header::ACTION).map(decode),
             rejected: get(header::REJECTED).map(crate::Code::from_word),
             replayed_from: get(header::REPLAYED_FROM).and_then(|id| id.parse().ok()),
+            extensions: header::EXTENSIONS
+                .iter()
+                .filter_map(|(name, header)| Some((*name, decode(get(header)?))))
+                .collect(),
         })
     }
 }
@@ -187,6 +196,7 @@ mod tests {
             action: Some("lead.created".to_owned()),
             rejected: Some(crate::code::MISSING_UPDATED_AT),
             replayed_from: None,
+            extensions: BTreeMap::from([("platform", "instagram".to_owned()), ("part", "3".to_owned())]),
         }
     }
 

@@ -15,6 +15,22 @@ pub const CE_TIME: &str = "ce-time";
 /// CloudEvents: media type of the body.
 pub const CE_DATACONTENTTYPE: &str = "ce-datacontenttype";
 
+/// CloudEvents extension attributes that we use, each in a header `ce-<name>`: what scraped data is about (`platform`,
+/// `kind`, `dataset`), which `part` of a delivery this is, the `format` of the body, whether it is a `test`, and the
+/// `claim` (object) that holds a body which is too large for a message. Instagram adds whether the account did it
+/// `own` self, and the sender's `entrytime` of the delivery (Unix seconds or milliseconds).
+pub const EXTENSIONS: &[(&str, &str)] = &[
+    ("platform", "ce-platform"),
+    ("kind", "ce-kind"),
+    ("dataset", "ce-dataset"),
+    ("part", "ce-part"),
+    ("format", "ce-format"),
+    ("test", "ce-test"),
+    ("claim", "ce-claim"),
+    ("own", "ce-own"),
+    ("entrytime", "ce-entrytime"),
+];
+
 /// The key by which the stream drops repeats inside its duplicate window, and the ledger drops them for ever.
 pub const NATS_MSG_ID: &str = "Nats-Msg-Id";
 /// W3C Trace Context.

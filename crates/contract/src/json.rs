@@ -1,5 +1,10 @@
 //! What every provider's JSON must respect before anybody parses it.
 
+use std::collections::BTreeMap;
+
+use serde::Deserialize as _;
+use serde_json::{Value, value::RawValue};
+
 /// Deepest nesting of arrays and objects that is accepted; the parsers behind us (ours and PostgreSQL's) recurse.
 pub const DEPTH_MAX: usize = 100;
 
@@ -25,9 +30,103 @@ pub fn is_too_deep(text: &str) -> bool {
     false
 }
 
+/// The elements of `array`, each as the bytes that it has there, one by one: for whoever has a limit on their number.
+///
+/// `array` must be valid JSON already; where it is not an array, and from where it is not valid, there are no elements.
+/// Proved by `elements_are_the_bytes_between_the_commas`.
+pub fn elements(array: &str) -> impl Iterator<Item = &str> {
+    const BETWEEN: [char; 5] = [',', ' ', '\n', '\r', '\t'];
+    let mut rest = array.strip_prefix('[').unwrap_or_default();
+    std::iter::from_fn(move || {
+        rest = rest.trim_start_matches(BETWEEN);
+        let element = <&RawValue>::deserialize(&mut serde_json::Deserializer::from_str(rest)).ok()?.get();
+        rest = rest.get(element.len()..).unwrap_or_default();
+        Some(element)
+    })
+}
+
+/// One spelling for all texts of one value: members sorted, no space, each character in a string escaped in one way.
+/// Numbers stay as they are written.
+///
+/// `text` must be valid JSON, trimmed, and no deeper than [`DEPTH_MAX`]. Proved by `one_value_has_one_spelling`.
+pub fn canonical(text: &str) -> String {
+    let mut spelled = String::with_capacity(text.len());
+    spell(text, &mut spelled);
+    spelled
+}
+
+fn spell(text: &str, spelled: &mut String) {
+    let before = spelled.len();
+    match text.as_bytes().first() {
+        // What cannot be read (half of a surrogate pair in a name) is its own spelling.
+        Some(b'{') => match serde_json::from_str::<BTreeMap<String, &RawValue>>(text) {
+            Ok(members) => {
+                for (name, value) in members {
+                    spelled.push(if spelled.len() == before { '{' } else { ',' });
+                    spelled.push_str(&Value::String(name).to_string());
+                    spelled.push(':');
+                    spell(value.get(), spelled);
+                }
+                spelled.push_str(if spelled.len() == before { "{}" } else { "}" });
+            }
+            Err(_) => spelled.push_str(text),
+        },
+        Some(b'[') => {
+            for element in elements(text) {
+                spelled.push(if spelled.len() == before { '[' } else { ',' });
+                spell(element, spelled);
+            }
+            spelled.push_str(if spelled.len() == before { "[]" } else { "]" });
+        }
+        Some(b'"') => match serde_json::from_str(text) {
+            Ok(string) => spelled.push_str(&Value::String(string).to_string()),
+            Err(_) => spelled.push_str(text),
+        },
+        _ => spelled.push_str(text),
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{DEPTH_MAX, is_too_deep};
+    use proptest::prelude::*;
+    use serde_json::value::RawValue;
+
+    use super::{DEPTH_MAX, canonical, elements, is_too_deep};
+
+    #[test]
+    fn elements_are_the_bytes_between_the_commas() {
+        let all = |array| elements(array).collect::<Vec<_>>();
+        assert_eq!(
+            all("[ 1,{\"a\" : [2, 3]} ,\n\"],\\\"\" , null, [] ]"),
+            ["1", "{\"a\" : [2, 3]}", "\"],\\\"\"", "null", "[]"]
+        );
+        for none in ["[]", "[ ]", "", "{}", "7", "\"[1]\""] {
+            assert_eq!(all(none), Vec::<&str>::new(), "{none}");
+        }
+    }
+
+    #[test]
+    fn one_value_has_one_spelling() {
+        for (text, spelled) in [
+            ("{ \"b\" : [1 , 2.50] ,\"a\":\"ol\\u00e1 \\/\" }", "{\"a\":\"olá /\",\"b\":[1,2.50]}"),
+            ("{\"a\":{},\"b\":[],\"c\":null}", "{\"a\":{},\"b\":[],\"c\":null}"),
+            ("\"\\ud83d\"", "\"\\ud83d\""),
+            ("12345678901234567890123", "12345678901234567890123"),
+        ] {
+            assert_eq!(canonical(text), spelled);
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_array_is_the_sum_of_its_elements(array in proptest::collection::vec("[a-z\\[\\]{},\" \\\\]*", 0..8)) {
+            let text = serde_json::to_string_pretty(&array).unwrap();
+            let raw: Vec<&RawValue> = serde_json::from_str(&text).unwrap();
+            let expected: Vec<_> = raw.into_iter().map(RawValue::get).collect();
+            prop_assert_eq!(elements(&text).collect::<Vec<_>>(), expected);
+            prop_assert_eq!(canonical(&text), serde_json::to_string(&array).unwrap());
+        }
+    }
 
     #[test]
     fn brackets_inside_strings_do_not_nest() {

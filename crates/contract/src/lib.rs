@@ -3,10 +3,12 @@
 //!
 //! Nothing here does I/O, reads a clock or knows a client library.
 
+pub mod brightdata;
 pub mod c2s;
 pub mod code;
 pub mod envelope;
 pub mod header;
+pub mod instagram;
 pub mod json;
 pub mod metric;
 pub mod stream;

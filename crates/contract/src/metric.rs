@@ -7,6 +7,8 @@ pub const HTTP_SERVER_REQUEST_DURATION: &str = "http.server.request.duration";
 pub const HTTP_SERVER_ACTIVE_REQUESTS: &str = "http.server.active_requests";
 /// Histogram, bytes: bodies that the edge accepted, by `provider`.
 pub const HTTP_SERVER_REQUEST_BODY_SIZE: &str = "http.server.request.body.size";
+/// Histogram, seconds: one attempt to call another company, by `destination`, method, status and error.
+pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
 /// Histogram, seconds: publish until its acknowledgement, by `stream` and `outcome`.
 pub const PUBLISH_DURATION: &str = "messaging.client.operation.duration";
 /// Histogram, seconds: handling of one batch, by `consumer` and `outcome`.
@@ -30,3 +32,16 @@ pub const CONSUMER_REDELIVERED: &str = "weir_consumer_redelivered";
 pub const CONSUMER_BLOCKED: &str = "weir_consumer_blocked";
 /// Counter: events by what the ledger made of them, by `provider` and `outcome` (`new`, `resumed`, `duplicate`).
 pub const LEDGER_ADMITTED: &str = "weir_ledger_admitted";
+/// Counter: Instagram events that were new, by `type` (`ce-type`) and `outcome`: `stored`, `kept` (in the ledger alone,
+/// because we do not know what they say) or `test`.
+pub const INSTAGRAM_EVENTS: &str = "weir_instagram_events";
+/// Gauge: Instagram accounts that webhooks have come for.
+pub const INSTAGRAM_ACCOUNTS: &str = "weir_instagram_accounts";
+/// Gauge: of these, accounts without a webhook for `instagram.graph.silence_minutes`.
+pub const INSTAGRAM_ACCOUNTS_SILENT: &str = "weir_instagram_accounts_silent";
+/// Gauge, Unix seconds: when the last webhook of all these accounts came.
+pub const INSTAGRAM_LAST_WEBHOOK: &str = "weir_instagram_last_webhook_timestamp_seconds";
+/// Counter: records of Bright Data, by `platform`, `kind` and `outcome` (`stored`, `error`, `unrecognised`).
+pub const BRIGHTDATA_RECORDS: &str = "weir_brightdata_records";
+/// Counter: records of Bright Data with a warning of its own, or a value that cannot be, by `platform` and `kind`.
+pub const BRIGHTDATA_WARNINGS: &str = "weir_brightdata_warnings";

@@ -10,6 +10,29 @@ pub mod c2s {
     pub const LEADS_CONSUMER: &str = "c2s-leads";
 }
 
+/// Words of the Instagram stream.
+pub mod instagram {
+    /// The provider's name in tables, metrics and configuration.
+    pub const PROVIDER: &str = "instagram";
+    /// Stream that keeps Instagram events.
+    pub const STREAM: &str = "INSTAGRAM";
+    /// Durable consumer that handles them.
+    pub const HANDLER_CONSUMER: &str = "instagram-handler";
+}
+
+/// Words of the Bright Data stream.
+pub mod brightdata {
+    /// The provider's name in tables, metrics and configuration.
+    pub const PROVIDER: &str = "brightdata";
+    /// Stream that keeps parts of deliveries, and notifications.
+    pub const STREAM: &str = "BRIGHTDATA";
+    /// Durable consumer that processes them.
+    pub const PROCESSOR_CONSUMER: &str = "brightdata-processor";
+}
+
+/// Stream of result events, for the live feed and for anybody: `results.<provider>.<what>`, protobuf (`proto/`).
+pub const RESULTS: &str = "RESULTS";
+
 /// Subject on which any service that uses the database answers for it: the body is `connected` or `disconnected`.
 ///
 /// The edge has no database, yet its `/health` carries the field that the older system's monitors read.

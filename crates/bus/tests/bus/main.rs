@@ -1,6 +1,7 @@
 //! The bus against a real broker.
 #![cfg(test)]
 
+mod claims;
 mod provisioning;
 mod publishing;
 
@@ -33,6 +34,7 @@ fn event(key: &str, payload: impl Into<Bytes>) -> Event {
             action: None,
             rejected: None,
             replayed_from: None,
+            extensions: std::collections::BTreeMap::new(),
         },
         payload: payload.into(),
     }

@@ -109,6 +109,22 @@ async fn a_stream_that_forgets_is_refused() {
 }
 
 #[tokio::test]
+async fn a_bucket_that_forgets_before_its_stream_is_refused() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let mut topology = Topology::embedded();
+    topology.buckets.get_mut("CLAIMS").unwrap().max_age_hours = 100;
+    topology.apply(&bus, 1).await.unwrap();
+    let error = topology.verify(&bus, "BRIGHTDATA").await.unwrap_err().to_string();
+    assert!(error.contains("bucket CLAIMS") && error.contains("longer than messages"), "{error}");
+    topology.verify(&bus, "C2S").await.unwrap();
+
+    bus.jetstream().delete_object_store("CLAIMS").await.unwrap();
+    let error = topology.verify(&bus, "BRIGHTDATA").await.unwrap_err();
+    assert!(matches!(error, Mismatch::Missing { kind: "bucket", .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_stream_that_drops_the_oldest_is_refused() {
     let broker = Broker::start().await;
     let bus = bus::connect(&broker.config(), "test").await.unwrap();

@@ -133,3 +133,20 @@ fn what_would_refuse_every_request_is_a_notice() {
         settings.notices().iter().any(|notice| notice.contains("edge.require_https refuses every request"))
     );
 }
+
+#[test]
+fn a_secret_is_not_sent_in_plain_text_to_a_strangers_name() {
+    for (url, is_valid) in [
+        ("https://graph.facebook.com", true),
+        ("http://127.0.0.1:4000", true),
+        ("http://localhost:4000", true),
+        ("http://[::1]:4000", true),
+        ("http://graph.instagram.com", false),
+        ("http://localhost.example.com", false),
+        ("graph.instagram.com", false),
+    ] {
+        for variable in ["WEIR_INSTAGRAM__GRAPH__BASE_URL", "WEIR_BRIGHTDATA__API__BASE_URL"] {
+            assert_eq!(load(Role::Operator, &[(variable, url)]).is_ok(), is_valid, "{variable} {url}");
+        }
+    }
+}

@@ -63,19 +63,76 @@ fn webhook_secret_is_the_c2s_token_at_the_edge_and_nothing_to_the_lead_store() {
 }
 
 #[test]
-fn inbound_limits_were_bright_datas_and_do_not_leak_to_other_providers() {
+fn inbound_limits_are_bright_datas_and_no_other_providers() {
     let variables = [
         ("WEIR_EDGE__PROVIDERS__C2S__SECRETS", SECRET),
+        ("WEIR_EDGE__PROVIDERS__BRIGHTDATA__ENABLED", "true"),
+        ("BRIGHTDATA_WEBHOOK_TOKEN", "a-token-with,commas"),
         ("WEBHOOK_RATE_LIMIT", "100"),
-        ("WEBHOOK_ALLOWED_IPS", "192.0.2.0/24"),
+        ("WEBHOOK_ALLOWED_IPS", "192.0.2.0/24,192.0.2.7"),
+        ("WEBHOOK_MAX_TIMESTAMP_AGE", "60"),
     ];
     let settings = load(Role::Edge, &variables).unwrap();
-    assert!(settings.edge.providers["c2s"].allowed_ips.is_empty());
-    assert_eq!(settings.notices().len(), 2);
-    for (notice, setting) in settings.notices().iter().zip(["RATE_PER_MINUTE", "ALLOWED_IPS"]) {
-        assert!(notice.contains("has no effect"), "{notice}");
-        assert!(notice.ends_with(&format!("WEIR_EDGE__PROVIDERS__<PROVIDER>__{setting}")), "{notice}");
+    let (c2s, brightdata) = (&settings.edge.providers["c2s"], &settings.edge.providers["brightdata"]);
+    assert!(c2s.allowed_ips.is_empty() && c2s.rate_per_minute != 100);
+    assert_eq!(
+        brightdata.secrets.iter().map(config::Secret::expose).collect::<Vec<_>>(),
+        ["a-token-with,commas"]
+    );
+    assert_eq!((brightdata.allowed_ips.len(), brightdata.rate_per_minute), (2, 100));
+    assert_eq!(brightdata.delivery.timestamp_max_age_seconds, 60);
+    assert_eq!(settings.notices().len(), 4, "{:?}", settings.notices());
+}
+
+const INSTAGRAM: &str = "WEIR_EDGE__PROVIDERS__INSTAGRAM__ENABLED";
+
+#[test]
+fn metas_secrets_and_tokens_are_known_by_both_older_systems_names() {
+    let variables =
+        |name| [("WEIR_EDGE__PROVIDERS__C2S__ENABLED", "false"), (INSTAGRAM, "true"), (name, SECRET)];
+    for name in ["INSTAGRAM_APP_SECRET", "APP_SECRET"] {
+        let settings = load(Role::Edge, &variables(name)).unwrap();
+        let secrets = &settings.edge.providers["instagram"].secrets;
+        assert_eq!(secrets.iter().map(config::Secret::expose).collect::<Vec<_>>(), [SECRET], "{name}");
+        let no_token =
+            |notice: &String| notice.starts_with("edge.providers.instagram.verify_tokens is empty");
+        assert!(settings.notices().iter().any(no_token), "{:?}", settings.notices());
     }
+    let settings = load(Role::Operator, &[("META_VERIFY_TOKEN", "one,token")]).unwrap();
+    let tokens = &settings.edge.providers["instagram"].verify_tokens;
+    assert_eq!(tokens.iter().map(config::Secret::expose).collect::<Vec<_>>(), ["one,token"]);
+    let error = error(load(Role::Edge, &variables("META_VERIFY_TOKEN")));
+    assert!(error.contains("edge.providers.instagram.secrets") && error.contains("is missing"), "{error}");
+}
+
+#[test]
+fn metas_client_certificate_is_required_where_the_older_switch_says_so() {
+    let load = |switch: &str| {
+        let variables = [
+            ("WEIR_EDGE__PROVIDERS__C2S__SECRETS", SECRET),
+            ("WEIR_EDGE__TLS_CERT_FILE", "edge.pem"),
+            ("WEIR_EDGE__TLS_KEY_FILE", "edge.key"),
+            ("WEBHOOK_ENABLE_MTLS", switch),
+            ("WEBHOOK_MTLS_ROOT_CERT_PATH", "/etc/weir/meta-outbound-api-ca-2025-12.pem"),
+        ];
+        load(Role::Edge, &variables).map(|settings| {
+            let name = settings.edge.providers["instagram"].client_certificate_cn.clone();
+            (name, settings.edge.tls_client_ca_files.len())
+        })
+    };
+    assert_eq!(load("true").unwrap(), (Some("client.webhooks.fbclientcerts.com".to_owned()), 1));
+    for off in ["false", ""] {
+        assert_eq!(load(off).unwrap(), (None, 0));
+    }
+    assert!(error(load("perhaps").map(|_| unreachable!())).contains("WEBHOOK_ENABLE_MTLS"));
+}
+
+#[test]
+fn a_secret_of_a_provider_that_is_off_is_a_notice() {
+    let variables = [("WEIR_EDGE__PROVIDERS__C2S__SECRETS", SECRET), ("APP_SECRET", SECRET)];
+    let settings = load(Role::Edge, &variables).unwrap();
+    let off = |notice: &String| notice.contains("set WEIR_EDGE__PROVIDERS__INSTAGRAM__ENABLED=true");
+    assert!(settings.notices().iter().any(off), "{:?}", settings.notices());
 }
 
 #[test]
@@ -106,6 +163,10 @@ fn an_error_in_an_old_name_names_the_old_name() {
 fn every_old_name_says_what_it_means() {
     for old in OLD_NAMES {
         assert!(old.meaning.ends_with('.'), "{}", old.name);
-        assert_eq!(OLD_NAMES.iter().filter(|other| other.name == old.name).count(), 1, "{}", old.name);
+        // A name with two meanings has one for each role.
+        for role in old.roles {
+            let same = |other: &&config::OldName| other.name == old.name && other.roles.contains(role);
+            assert_eq!(OLD_NAMES.iter().filter(same).count(), 1, "{} for {role}", old.name);
+        }
     }
 }

@@ -1,0 +1,142 @@
+//! Claim check: a body that is too large for a message is put into an object store, and the message carries its name.
+//!
+//! An object is named by its content, so that putting the same body again is the same object; and put before the message
+//! that names it is published, so that whoever has the message can have the body. It is kept longer than any message.
+
+use std::{error::Error, time::Duration};
+
+use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
+use bytes::Bytes;
+use sha2::{Digest, Sha256};
+use time::OffsetDateTime;
+use tokio::{io::AsyncReadExt as _, sync::OnceCell};
+
+use crate::Bus;
+
+/// The bucket that holds claimed bodies.
+pub const BUCKET: &str = "CLAIMS";
+/// An object that is older than this is put again, so that it lives as long as the next message that names it.
+pub(crate) const REUSE: Duration = Duration::from_hours(24);
+/// A body takes several round trips; a publish takes one.
+const TIMEOUT_FACTOR: u32 = 2;
+
+/// Why a body could not be put, or is not there.
+#[derive(Debug, thiserror::Error)]
+pub enum ClaimError {
+    /// No object of this name: it has expired, or was never put.
+    #[error("the claimed body is not there (any more)")]
+    Missing,
+    /// The object is larger than the caller takes.
+    #[error("the claimed body of {size} bytes is above the limit of {max}")]
+    TooLarge {
+        /// Bytes of the object.
+        size: usize,
+        /// The caller's limit.
+        max: usize,
+    },
+    /// What came is not what the name says.
+    #[error("the claimed body is damaged")]
+    Damaged,
+    /// No broker, no bucket, or no answer in time.
+    #[error("the object store did not answer in time")]
+    Unavailable(#[source] Option<Box<dyn Error + Send + Sync>>),
+}
+
+/// Puts and gets claimed bodies. Clones share the connection.
+#[derive(Debug, Clone)]
+pub struct Claims {
+    bus: Bus,
+    timeout: Duration,
+    store: std::sync::Arc<OnceCell<Store>>,
+}
+
+/// The client's own type does not print.
+struct Store(ObjectStore);
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(BUCKET)
+    }
+}
+
+/// The name of the object that holds `body`.
+pub fn name_of(body: &[u8]) -> String {
+    use std::fmt::Write as _;
+    Sha256::digest(body).iter().fold(String::with_capacity(64), |mut name, byte| {
+        write!(name, "{byte:02x}").expect("a String takes every write");
+        name
+    })
+}
+
+impl Claims {
+    /// Claims over this connection, with the bounds of `config`.
+    pub fn new(bus: &Bus, config: &config::Nats) -> Self {
+        Self {
+            bus: bus.clone(),
+            timeout: config.publish_timeout() * TIMEOUT_FACTOR,
+            store: std::sync::Arc::default(),
+        }
+    }
+
+    /// Returns the object's name once the body is durable. Proved by `a_claimed_body_survives_a_killed_broker`.
+    ///
+    /// # Errors
+    /// [`ClaimError::Unavailable`].
+    pub async fn put(&self, body: &Bytes) -> Result<String, ClaimError> {
+        self.in_time(async {
+            let (store, name) = (self.store().await?, name_of(body));
+            if !is_fresh(store, &name).await {
+                store.put(name.as_str(), &mut body.as_ref()).await.map_err(unavailable)?;
+            }
+            Ok(name)
+        })
+        .await
+    }
+
+    /// The body of this name, if it is at most `max` bytes.
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub async fn get(&self, name: &str, max: usize) -> Result<Bytes, ClaimError> {
+        self.in_time(async {
+            let store = self.store().await?;
+            let mut object = store.get(name).await.map_err(|error| match error.kind() {
+                GetErrorKind::NotFound => ClaimError::Missing,
+                _ => unavailable(error),
+            })?;
+            let size = object.info().size;
+            if size > max {
+                return Err(ClaimError::TooLarge { size, max });
+            }
+            let mut body = Vec::with_capacity(size);
+            object.read_to_end(&mut body).await.map_err(unavailable)?;
+            if name_of(&body) == name { Ok(Bytes::from(body)) } else { Err(ClaimError::Damaged) }
+        })
+        .await
+    }
+
+    async fn in_time<T>(&self, work: impl Future<Output = Result<T, ClaimError>>) -> Result<T, ClaimError> {
+        let work = async {
+            self.bus.connected().await;
+            work.await
+        };
+        tokio::time::timeout(self.timeout, work).await.unwrap_or(Err(ClaimError::Unavailable(None)))
+    }
+
+    async fn store(&self) -> Result<&ObjectStore, ClaimError> {
+        let open = async || self.bus.jetstream().get_object_store(BUCKET).await.map(Store);
+        self.store.get_or_try_init(open).await.map(|store| &store.0).map_err(unavailable)
+    }
+}
+
+/// Whether the object is there and young enough to outlive a message of now.
+async fn is_fresh(store: &ObjectStore, name: &str) -> bool {
+    // Whatever an error is, putting will meet it too.
+    store.info(name).await.is_ok_and(|info| {
+        !info.deleted && info.modified.is_some_and(|modified| OffsetDateTime::now_utc() - modified < REUSE)
+    })
+}
+
+fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> ClaimError {
+    ClaimError::Unavailable(Some(source.into()))
+}
