@@ -4,10 +4,29 @@
 //! a span, retries, or reads a clock.
 
 mod fault;
+pub mod instagram_accounts;
+pub mod instagram_comments;
+pub mod instagram_conversations;
+pub mod instagram_mentions;
+pub mod instagram_messages;
+pub mod instagram_postbacks;
+pub mod instagram_reactions;
+pub mod instagram_referrals;
+pub mod instagram_seen;
+pub mod instagram_story_insights;
+pub mod instagram_subscriptions;
 pub mod lead_events;
 pub mod leads;
 mod pool;
+pub mod schema_drift;
+pub mod scrape_record_errors;
+pub mod scrape_requests;
+mod scraped;
+pub mod social_comments;
+pub mod social_posts;
+pub mod social_profiles;
 mod text;
+pub mod unrecognised_records;
 pub mod webhook_event_duplicates;
 pub mod webhook_events;
 
@@ -17,7 +36,26 @@ pub use pool::{
     server_version,
 };
 
+pub use scraped::{Media, Provenance, Reaction};
+
 /// One column of many rows, as `unnest` takes it.
 fn column<'a, Row, Value>(rows: &'a [Row], value: impl FnMut(&'a Row) -> Value) -> Vec<Value> {
     rows.iter().map(value).collect()
+}
+
+/// One row per key, in the order of keys: one statement must not touch a row twice, and two transactions with the same
+/// rows must wait for each other instead of deadlocking. Of several rows with one key the newest remains.
+fn newest_of_each<Row: Copy, Key: Ord, Version: Ord>(
+    rows: &[Row],
+    key: impl Fn(&Row) -> Key,
+    version: impl Fn(&Row) -> Version,
+) -> Vec<Row> {
+    let mut newest = std::collections::BTreeMap::new();
+    for row in rows {
+        let kept = newest.entry(key(row)).or_insert(*row);
+        if version(kept) < version(row) {
+            *kept = *row;
+        }
+    }
+    newest.into_values().collect()
 }

@@ -1,6 +1,7 @@
 //! The ledger: one row per event that a consumer has seen, and what became of it.
 
 mod admit;
+mod completed;
 mod list;
 mod record;
 
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use crate::{column, text::storable};
 
 pub use admit::{Admitted, admit};
+pub use completed::completed;
 pub use list::{Cursor, Filter, Listed, StatusCount, Stored, count_by_status, find, list};
 pub use record::{Reason, record_dead, record_failed};
 
@@ -118,6 +120,16 @@ impl Event<'_> {
         self.lead_id.filter(|_| self.is_indexable()).map(storable)
     }
 
+    /// The envelope's extension attributes as a JSON object.
+    fn extensions(&self) -> Option<String> {
+        let extensions = &self.envelope.extensions;
+        let object: serde_json::Map<_, _> = extensions
+            .iter()
+            .map(|(name, value)| ((*name).to_owned(), storable(value).into_owned().into()))
+            .collect();
+        (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
+    }
+
     fn attempt(&self) -> i32 {
         i32::try_from(self.attempt).unwrap_or(i32::MAX)
     }
@@ -143,16 +155,16 @@ async fn insert(
     let inserted = sqlx::query_scalar!(
         "insert into webhook_events (id, provider, source, event_type, subject, dedup_key, lead_id, updated_at,
             hook_action, status, attempts, error_code, error_message, headers, body, content_type, trace_id, delivery_id,
-            stream, stream_subject, stream_sequence, replayed_from, received_at, processed_at)
+            stream, stream_subject, stream_sequence, replayed_from, received_at, processed_at, extensions)
         select id, provider, source, event_type, subject, dedup_key, lead_id, updated_at,
             hook_action, $20, attempts, $21, $22, $23, body, content_type, trace_id, delivery_id,
-            stream, stream_subject, stream_sequence, replayed_from, received_at, $24
+            stream, stream_subject, stream_sequence, replayed_from, received_at, $24, extensions::jsonb
         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::timestamptz[], $9::text[], $10::integer[], $11::bytea[], $12::text[], $13::text[], $14::uuid[],
-            $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::timestamptz[])
+            $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::timestamptz[], $25::text[])
         as new (id, provider, source, event_type, subject, dedup_key, lead_id, updated_at, hook_action, attempts,
             body, content_type, trace_id, delivery_id, stream, stream_subject, stream_sequence, replayed_from,
-            received_at)
+            received_at, extensions)
         on conflict do nothing
         returning id",
         &column(events, |event| event.envelope.id.0),
@@ -179,6 +191,7 @@ async fn insert(
         initial.error_message,
         initial.headers.as_ref(),
         initial.processed_at,
+        &column(events, |event| event.extensions()) as _,
     )
     .fetch_all(connection)
     .await?;

@@ -7,7 +7,7 @@ use contract::{
     code,
     stream::c2s::PROVIDER,
 };
-use store::webhook_events::{Event, Position};
+use store::webhook_events::Event;
 use time::OffsetDateTime;
 
 /// What a message says of its lead.
@@ -47,14 +47,5 @@ pub(crate) fn ledger_event<'a>(message: &'a Message, decoded: &'a Decoded) -> Ev
 
 /// The ledger's view of a message of which only the envelope is known.
 pub(crate) fn bare_ledger_event(message: &Message) -> Event<'_> {
-    Event {
-        provider: PROVIDER,
-        envelope: &message.envelope,
-        body: &message.payload,
-        lead_id: message.envelope.subject.as_deref(),
-        updated_at: None,
-        position: Position { stream: &message.stream, subject: &message.subject, sequence: message.sequence },
-        attempt: message.attempt,
-        trace_id: telemetry::propagation::trace_id(&message.span),
-    }
+    Event { lead_id: message.envelope.subject.as_deref(), ..service::ledger::event(PROVIDER, message) }
 }

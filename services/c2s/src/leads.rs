@@ -2,35 +2,31 @@
 
 use anyhow::anyhow;
 use consumer::{Batch, Failure, Message, Received};
-use contract::{code, metric, stream::c2s::PROVIDER};
-use opentelemetry::{KeyValue, metrics::Counter};
+use contract::stream::c2s::PROVIDER;
+use service::{
+    failure,
+    ledger::{self, Admissions},
+    span::StatementSpans,
+};
 use sqlx::PgPool;
 use store::{
-    Fault,
     lead_events::{self, LeadEvent},
     leads::{self, Snapshot},
     webhook_events::{self, Admitted},
 };
 use time::OffsetDateTime;
 
-use crate::{
-    event::{Decoded, decode, ledger_event},
-    span::StatementSpans,
-};
+use crate::event::{Decoded, decode, ledger_event};
 
 /// Stores batches of lead events.
 pub(crate) struct Leads {
     pub(crate) pool: PgPool,
-    admitted: Counter<u64>,
+    admissions: Admissions,
 }
 
 impl Leads {
     pub(crate) fn new(pool: PgPool) -> Self {
-        let admitted = telemetry::meter()
-            .u64_counter(metric::LEDGER_ADMITTED)
-            .with_description("Events by what the ledger made of them")
-            .build();
-        Self { pool, admitted }
+        Self { pool, admissions: Admissions::new(PROVIDER) }
     }
 
     /// Admits the events to the ledger and applies those that may have effects.
@@ -47,16 +43,6 @@ impl Leads {
         transaction.commit().await?;
         Ok(admitted)
     }
-
-    fn count(&self, admitted: &[Admitted]) {
-        for outcome in ["new", "resumed", "duplicate"] {
-            let count = admitted.iter().filter(|admitted| admitted.as_str() == outcome).count();
-            if count > 0 {
-                let labels = [KeyValue::new("provider", PROVIDER), KeyValue::new("outcome", outcome)];
-                self.admitted.add(u64::try_from(count).unwrap_or(u64::MAX), &labels);
-            }
-        }
-    }
 }
 
 impl Batch for Leads {
@@ -64,15 +50,9 @@ impl Batch for Leads {
 
     /// What can never be stored is dead before it costs its batch anything.
     fn decode(&self, message: &Message) -> Result<Decoded, Failure> {
-        if let Some(code) = message.envelope.rejected {
-            return Err(Failure::Dead { code, source: anyhow!("refused at the edge") });
-        }
+        ledger::accepted(message)?;
         let decoded = decode(message).map_err(not_a_lead)?;
-        if !ledger_event(message, &decoded).is_indexable() {
-            let source =
-                anyhow!("its id or dedup key is longer than {} bytes", webhook_events::KEY_MAX_BYTES);
-            return Err(Failure::Dead { code: code::NOT_STORABLE, source });
-        }
+        ledger::indexable(&ledger_event(message, &decoded))?;
         Ok(decoded)
     }
 
@@ -81,7 +61,7 @@ impl Batch for Leads {
         let spans = StatementSpans::open("insert", "webhook_events", messages, &self.pool);
         match self.store(received).await {
             Ok(admitted) => {
-                self.count(&admitted);
+                self.admissions.count(&admitted);
                 Ok(())
             }
             Err(error) => {
@@ -131,13 +111,4 @@ impl<'a> Effects<'a> {
 
 fn not_a_lead(code: contract::Code) -> Failure {
     Failure::Dead { code, source: anyhow!("the body is no lead event") }
-}
-
-/// The verdict that an error of the database means.
-pub(crate) fn failure(error: sqlx::Error) -> Failure {
-    match store::classify(&error) {
-        Fault::Unavailable => Failure::Unavailable { source: error.into() },
-        Fault::Transient => Failure::Retry { code: code::DATABASE_ERROR, after: None, source: error.into() },
-        Fault::Permanent => Failure::Dead { code: code::NOT_STORABLE, source: error.into() },
-    }
 }

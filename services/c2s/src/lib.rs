@@ -16,59 +16,26 @@
 //!
 //! It never calls Contact2Sale, never creates streams or tables, and never answers a webhook.
 
-mod database_health;
 mod event;
 mod journal;
 mod leads;
-mod probes;
-mod span;
 
 use std::sync::Arc;
 
-use anyhow::Context as _;
-use bus::{Bus, Topology};
 use consumer::{Account, Source};
 use contract::stream::c2s::{LEADS_CONSUMER, STREAM};
 use lifecycle::Shutdown;
-use sqlx::PgPool;
-use telemetry::MetricsHandle;
-use tokio::net::TcpListener;
-use tracing::{info, warn};
+
+pub use service::Open;
 
 use crate::leads::Leads;
-
-/// What the service runs on, already open.
-pub struct Open {
-    /// Connection to the broker.
-    pub bus: Bus,
-    /// The database; it need not be there yet.
-    pub pool: PgPool,
-    /// Where probes and metrics are answered.
-    pub probe_listener: TcpListener,
-    /// What `/metrics` answers.
-    pub metrics: MetricsHandle,
-}
 
 /// Starts the service on `shutdown`, and returns the account of what its consumer received and settled.
 ///
 /// # Errors
 /// The stream or its consumer is not there, or contradicts a promise; the error says what to do.
 pub async fn start(open: Open, config: &config::C2s, shutdown: &Shutdown) -> anyhow::Result<Arc<Account>> {
-    let Open { bus, pool, probe_listener, metrics } = open;
-    Topology::embedded().verify(&bus, STREAM).await?;
-    info!(stream = STREAM, "stream verified");
-    if store::is_connected(&pool).await {
-        info!("database connected");
-    } else {
-        warn!("database is away; events wait until it is back");
-    }
-
-    info!(address = %probe_listener.local_addr().context("c2s.probe_listen")?, "answering probes");
-    let router = probes::router(&bus, &pool, metrics, shutdown);
-    lifecycle::serve(probe_listener, router);
-    shutdown
-        .spawn_required("database-health", database_health::run(bus.clone(), pool.clone(), shutdown.clone()));
-
+    let (bus, pool) = service::start(open, STREAM, shutdown).await?;
     let source = Source { stream: STREAM, consumer: LEADS_CONSUMER };
     consumer::start(&bus, source, &config.leads, Leads::new(pool), shutdown).await
 }

@@ -103,6 +103,8 @@ pub struct Stored {
     pub body: Vec<u8>,
     /// The message's headers, where no envelope could be read from them.
     pub headers: Option<serde_json::Value>,
+    /// What the envelope said beside, by the names of CloudEvents extension attributes.
+    pub extensions: Option<serde_json::Value>,
     /// Messages on the streams that repeated it and had no effect.
     pub duplicates: i64,
 }
@@ -175,14 +177,20 @@ pub async fn find(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
     .await?;
     let Some(event) = event else { return Ok(None) };
     let rest = sqlx::query!(
-        r#"select body, headers, (select count(*) from webhook_event_duplicates where duplicate_of = $1) as "duplicates!"
+        r#"select body, headers, extensions, (select count(*) from webhook_event_duplicates where duplicate_of = $1) as "duplicates!"
         from webhook_events
         where id = $1"#,
         id,
     )
     .fetch_one(connection)
     .await?;
-    Ok(Some(Stored { event, body: rest.body, headers: rest.headers, duplicates: rest.duplicates }))
+    Ok(Some(Stored {
+        event,
+        body: rest.body,
+        headers: rest.headers,
+        extensions: rest.extensions,
+        duplicates: rest.duplicates,
+    }))
 }
 
 /// How many events there are in each status, of those received at `since` or later.

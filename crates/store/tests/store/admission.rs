@@ -162,6 +162,23 @@ async fn text_that_postgres_cannot_hold_is_stored_without_what_it_cannot() {
 }
 
 #[tokio::test]
+async fn what_the_edge_knew_beside_the_body_is_kept() {
+    let database = Database::create().await;
+    let mut plain = event("lead-1", INSTANT, 1);
+    let mut rich = event("lead-2", INSTANT, 2);
+    rich.envelope.extensions.insert("kind", "nul\0 and \"quotes\"".to_owned());
+    rich.envelope.extensions.insert("test", "true".to_owned());
+    plain.envelope.extensions.clear();
+    assert_eq!(admitted(database.pool(), &[&plain, &rich]).await, [New, New]);
+    let stored: Vec<Option<serde_json::Value>> =
+        sqlx::query_scalar("select extensions from webhook_events order by lead_id")
+            .fetch_all(database.pool())
+            .await
+            .unwrap();
+    assert_eq!(stored, [None, Some(serde_json::json!({"kind": "nul and \"quotes\"", "test": "true"}))]);
+}
+
+#[tokio::test]
 async fn an_id_used_for_two_events_does_not_let_the_second_in() {
     let database = Database::create().await;
     let first = event("lead-1", INSTANT, 1);

@@ -61,6 +61,7 @@ pub(crate) fn event(lead: &str, updated_at: OffsetDateTime, sequence: u64) -> Gi
             action: Some("lead.created".to_owned()),
             rejected: None,
             replayed_from: None,
+            extensions: std::collections::BTreeMap::new(),
         },
         body: BODY.to_vec(),
         lead_id: lead.to_owned(),

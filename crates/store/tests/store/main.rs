@@ -9,4 +9,6 @@ mod lists;
 mod migrations;
 mod older_queries;
 mod outage;
+mod scrape_requests;
+mod scraped;
 mod verdicts;

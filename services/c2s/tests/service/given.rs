@@ -132,6 +132,7 @@ pub(crate) fn envelope(body: &str) -> Envelope {
         action: event.hook_action.clone(),
         rejected: None,
         replayed_from: None,
+        extensions: std::collections::BTreeMap::new(),
     }
 }
 

@@ -6,11 +6,12 @@ use tracing::{Span, field, info_span};
 
 /// One statement as many traces see it: a batch shares its transaction, yet each event's own trace ends in its SQL.
 /// The spans last as long as this value.
-pub(crate) struct StatementSpans(Vec<Span>);
+#[derive(Debug)]
+pub struct StatementSpans(Vec<Span>);
 
 impl StatementSpans {
     /// Opens a span under that of each message.
-    pub(crate) fn open<'a>(
+    pub fn open<'a>(
         operation: &'static str,
         collection: &'static str,
         messages: impl ExactSizeIterator<Item = &'a Message>,
@@ -45,7 +46,7 @@ impl StatementSpans {
     }
 
     /// Closes them as failed.
-    pub(crate) fn fail(self, error: &sqlx::Error) {
+    pub fn fail(self, error: &sqlx::Error) {
         let code = store::sqlstate(error);
         for span in self.0 {
             span.record("otel.status_code", "ERROR");

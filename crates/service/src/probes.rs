@@ -7,7 +7,7 @@ use sqlx::PgPool;
 use telemetry::MetricsHandle;
 
 /// Without broker or database the service waits; it says so, and is not ready.
-pub(crate) fn router(bus: &Bus, pool: &PgPool, metrics: MetricsHandle, shutdown: &Shutdown) -> Router {
+pub fn router(bus: &Bus, pool: &PgPool, metrics: MetricsHandle, shutdown: &Shutdown) -> Router {
     let (bus, pool) = (bus.clone(), pool.clone());
     let health = Health::new(shutdown)
         .require("broker", move || {

@@ -17,7 +17,10 @@ const QUEUE_GROUP: &str = "weir-database-health";
 const FRESH: Duration = Duration::from_secs(1);
 
 /// Answers until the process drains.
-pub(crate) async fn run(bus: Bus, pool: PgPool, shutdown: Shutdown) -> anyhow::Result<()> {
+///
+/// # Errors
+/// The broker refuses or ends the subscription.
+pub async fn run(bus: Bus, pool: PgPool, shutdown: Shutdown) -> anyhow::Result<()> {
     let client = bus.client();
     let mut questions = client
         .queue_subscribe(DATABASE_HEALTH, QUEUE_GROUP.to_owned())

@@ -1,0 +1,46 @@
+//! Failed attempts and dead letters go into the ledger before the broker hears of them.
+
+use consumer::{Failure, Message, Outcome};
+use sqlx::PgPool;
+use store::webhook_events::{Event, Reason, record_dead, record_failed};
+use time::OffsetDateTime;
+
+use crate::{failure, span::StatementSpans};
+
+/// Commits the outcome of an attempt. `event` is the ledger's view of `message`.
+///
+/// # Errors
+/// What the database's error means; the outcome is then not committed.
+pub async fn record(
+    pool: &PgPool,
+    message: &Message,
+    event: &Event<'_>,
+    outcome: Outcome<'_>,
+) -> Result<(), Failure> {
+    let spans = StatementSpans::open("insert", "webhook_events", std::iter::once(message), pool);
+    write(pool, message, event, outcome).await.map_err(|error| {
+        spans.fail(&error);
+        failure(error)
+    })
+}
+
+async fn write(
+    pool: &PgPool,
+    message: &Message,
+    event: &Event<'_>,
+    outcome: Outcome<'_>,
+) -> sqlx::Result<()> {
+    let headers = message.strange_headers.as_ref();
+    let mut transaction = pool.begin().await?;
+    match outcome {
+        Outcome::Failed { code, error } => {
+            let reason = Reason { code, error, headers };
+            record_failed(&mut transaction, event, reason).await?;
+        }
+        Outcome::Dead { code, error } => {
+            let reason = Reason { code, error, headers };
+            record_dead(&mut transaction, event, reason, OffsetDateTime::now_utc()).await?;
+        }
+    }
+    transaction.commit().await
+}

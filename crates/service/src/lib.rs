@@ -1,0 +1,15 @@
+//! What every service that stores has in common, beside its consumer: how it starts, what it answers to probes, how it
+//! accounts for events in the ledger, and what an error of the database means for an event.
+//!
+//! It never decides what an event means, and has no table of its own.
+
+pub mod database_health;
+mod failure;
+pub mod journal;
+pub mod ledger;
+pub mod probes;
+pub mod span;
+mod start;
+
+pub use failure::failure;
+pub use start::{Open, start};
