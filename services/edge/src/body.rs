@@ -21,12 +21,18 @@ pub(crate) async fn read(
     limit: usize,
     timeout: Duration,
 ) -> Result<Bytes, Refusal> {
+    let declared = declared_length(headers, limit)?;
+    tokio::time::timeout(timeout, collect(body, declared, limit)).await.unwrap_or(Err(Refusal::BodyTimeout))
+}
+
+/// What the body says of its length, if that is allowed.
+pub(crate) fn declared_length(headers: &HeaderMap, limit: usize) -> Result<Option<u64>, Refusal> {
     let declared =
         headers.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
     if declared.is_some_and(|length| length > limit as u64) {
         return Err(Refusal::TooLarge { limit_bytes: limit });
     }
-    tokio::time::timeout(timeout, collect(body, declared, limit)).await.unwrap_or(Err(Refusal::BodyTimeout))
+    Ok(declared)
 }
 
 async fn collect(mut body: Body, declared: Option<u64>, limit: usize) -> Result<Bytes, Refusal> {
@@ -48,7 +54,7 @@ async fn collect(mut body: Body, declared: Option<u64>, limit: usize) -> Result<
 }
 
 /// The next piece of data that is not empty, at most `room` bytes.
-async fn next(body: &mut Body, room: usize) -> Result<Option<Bytes>, Refusal> {
+pub(crate) async fn next(body: &mut Body, room: usize) -> Result<Option<Bytes>, Refusal> {
     while let Some(frame) = body.frame().await {
         match frame.map_err(|_| Refusal::BodyCutOff)?.into_data() {
             Ok(data) if data.len() > room => return Err(Refusal::TooLarge { limit_bytes: room }),

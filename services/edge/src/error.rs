@@ -40,6 +40,8 @@ pub(crate) enum Refusal {
     Unauthorized,
     #[error("the body is above the limit")]
     TooLarge { limit_bytes: usize },
+    #[error("the body becomes too large when it is decompressed")]
+    TooCompressed { limit_ratio: usize },
     #[error("the delivery holds too many events")]
     TooManyEvents { limit_events: usize },
     #[error("the body did not arrive in time")]
@@ -54,6 +56,8 @@ pub(crate) enum Refusal {
     TooSlow,
     #[error("the delivery could not be made durable")]
     NotDurable(#[source] PublishError),
+    #[error("the delivery could not be kept until its signature was checked")]
+    Spool(#[source] std::io::Error),
     #[error("a fault of ours")]
     Internal,
 }
@@ -71,7 +75,7 @@ impl Refusal {
             }
             Self::Draining => (StatusCode::SERVICE_UNAVAILABLE, code::DRAINING),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, code::UNAUTHORIZED),
-            Self::TooLarge { .. } | Self::TooManyEvents { .. } => {
+            Self::TooLarge { .. } | Self::TooCompressed { .. } | Self::TooManyEvents { .. } => {
                 (StatusCode::PAYLOAD_TOO_LARGE, code::TOO_LARGE)
             }
             Self::NotDurable(PublishError::TooLarge { .. }) | Self::EventTooLarge { .. } => {
@@ -83,7 +87,7 @@ impl Refusal {
             Self::NotDurable(_) | Self::TooSlow => {
                 (StatusCode::SERVICE_UNAVAILABLE, code::STREAM_UNAVAILABLE)
             }
-            Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
+            Self::Spool(_) | Self::Internal => (StatusCode::INTERNAL_SERVER_ERROR, code::INTERNAL),
         }
     }
 
@@ -101,7 +105,14 @@ impl Refusal {
     pub(crate) fn closes(&self) -> bool {
         matches!(
             self,
-            Self::TooLarge { .. } | Self::BodyTimeout | Self::BodyCutOff | Self::Draining | Self::Internal
+            Self::TooLarge { .. }
+                | Self::TooCompressed { .. }
+                | Self::TooManyEvents { .. }
+                | Self::BodyTimeout
+                | Self::BodyCutOff
+                | Self::Draining
+                | Self::Spool(_)
+                | Self::Internal
         )
     }
 
@@ -124,6 +135,7 @@ impl Refusal {
             Self::TooLarge { limit_bytes } | Self::EventTooLarge { limit_bytes } => {
                 Some(("limit_bytes", *limit_bytes))
             }
+            Self::TooCompressed { limit_ratio } => Some(("limit_ratio", *limit_ratio)),
             Self::TooManyEvents { limit_events } => Some(("limit_events", *limit_events)),
             Self::Invalid { rejected, .. } if *rejected > 0 => Some(("rejected", *rejected)),
             _ => None,
@@ -191,6 +203,7 @@ mod tests {
         let refusals = [
             Refusal::NotDurable(PublishError::Refused(source)),
             Refusal::NotDurable(PublishError::Unavailable(None)),
+            Refusal::Spool(std::io::Error::other("/var/lib/weir: stream of NATS")),
             Refusal::Internal,
         ];
         for refusal in refusals {

@@ -10,7 +10,7 @@ use axum::{
     extract::{Request, State},
     http::{HeaderValue, Response},
     middleware::{self, Next},
-    routing::post,
+    routing::{get, post},
 };
 use bus::Publisher;
 use lifecycle::Shutdown;
@@ -21,6 +21,7 @@ pub(crate) use observe::Exchange;
 use crate::{
     error::{REQUEST_ID, Refusal},
     gate::Gate,
+    handshake,
     ingest::{self, Ingest},
     metrics::{Metrics, NO_PROVIDER},
     provider::Registered,
@@ -46,7 +47,11 @@ pub(crate) fn router(app: &Arc<App>, providers: &[Arc<Registered>], probes: Rout
     for provider in providers {
         for endpoint in provider.provider.endpoints() {
             let ingest = Ingest { app: app.clone(), provider: provider.clone(), source: endpoint.path };
-            let route = post(ingest::receive).with_state(ingest);
+            let route = if endpoint.handshake {
+                post(ingest::receive).merge(get(handshake::answer)).with_state(ingest)
+            } else {
+                post(ingest::receive).with_state(ingest)
+            };
             let path = endpoint.path;
             router = router.route(path, route.clone()).route(&format!("{path}/"), route.clone());
             if endpoint.secret_in_path {

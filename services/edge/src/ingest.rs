@@ -17,11 +17,11 @@ use crate::{
     body,
     error::Refusal,
     http::{App, Exchange},
-    metrics::Outcome,
     provider::{Draft, Head, Registered, Verdict},
     publish::{self, Delivery},
     rate::Standing,
     server::Peer,
+    streaming::Begun,
 };
 
 /// One endpoint of one provider.
@@ -75,6 +75,12 @@ impl Ingest {
         if verdict == Verdict::Deny {
             return Err(Refusal::Unauthorized);
         }
+        if let Some(streaming) = provider.provider.streaming() {
+            let standing = admitted.standing;
+            return self
+                .stream(streaming, Begun { exchange, head, verdict, received_at, standing }, body)
+                .await;
+        }
         let body = body::read(&parts.headers, body, provider.body_max_bytes, provider.body_timeout).await?;
         if verdict != Verdict::Allow && !provider.provider.authenticate_body(&head, &body) {
             return Err(Refusal::Unauthorized);
@@ -104,13 +110,7 @@ impl Ingest {
             .await
             .map_err(|_| Refusal::TooSlow)?
             .map_err(Refusal::NotDurable)?;
-        for (outcome, count) in [
-            (Outcome::Accepted, tally.processed),
-            (Outcome::Duplicate, tally.duplicates),
-            (Outcome::Rejected, tally.rejected),
-        ] {
-            app.metrics.events(provider.name, outcome, count);
-        }
+        app.metrics.tally(provider.name, &tally);
         debug!(
             provider = provider.name,
             received = tally.received,
@@ -129,7 +129,7 @@ impl Ingest {
     }
 }
 
-fn answered(status: StatusCode, answer: String, standing: Standing) -> Response<Body> {
+pub(crate) fn answered(status: StatusCode, answer: String, standing: Standing) -> Response<Body> {
     let mut response = Response::new(Body::from(answer));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
@@ -141,7 +141,7 @@ impl Exchange {
     /// Settles whose trace the span belongs to, before anything enters it: the sender's only when the sender is
     /// authenticated and trusted, otherwise our own with a link to the sender's.
     /// Proved by `a_trusted_sender_continues_its_trace_and_a_stranger_does_not`.
-    fn trace(&self, trusted: bool) {
+    pub(crate) fn trace(&self, trusted: bool) {
         use opentelemetry::trace::TraceContextExt as _;
         let Some(inbound) = &self.inbound else { return };
         if !trusted {

@@ -25,9 +25,11 @@ mod gate;
 mod rate;
 
 mod body;
+mod handshake;
 mod ingest;
 mod publish;
 mod secrets;
+mod streaming;
 
 mod provider;
 

@@ -8,6 +8,8 @@ use opentelemetry::{
     metrics::{Counter, Histogram, UpDownCounter},
 };
 
+use crate::provider::Tally;
+
 /// The provider of what reached none.
 pub(crate) const NO_PROVIDER: &str = "none";
 /// One kilobyte to one gigabyte.
@@ -15,7 +17,7 @@ const SIZE_BOUNDARIES: [f64; 7] = [1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9];
 
 /// What became of an event, or of a request that brought several.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Outcome {
+enum Outcome {
     /// New and durable.
     Accepted,
     /// The stream had it.
@@ -91,7 +93,18 @@ impl Metrics {
         self.body_size.record(bytes as u64, &[KeyValue::new("provider", provider)]);
     }
 
-    pub(crate) fn events(&self, provider: &'static str, outcome: Outcome, count: usize) {
+    /// Counts what became of a delivery's events.
+    pub(crate) fn tally(&self, provider: &'static str, tally: &Tally) {
+        for (outcome, count) in [
+            (Outcome::Accepted, tally.processed),
+            (Outcome::Duplicate, tally.duplicates),
+            (Outcome::Rejected, tally.rejected),
+        ] {
+            self.events(provider, outcome, count);
+        }
+    }
+
+    fn events(&self, provider: &'static str, outcome: Outcome, count: usize) {
         if count == 0 {
             return;
         }

@@ -2,21 +2,30 @@
 //!
 //! To add a provider: one file below `provider/`, one line in [`KNOWN`].
 
+mod brightdata;
 mod c2s;
+mod instagram;
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
 use axum::http::{HeaderMap, StatusCode};
 use bytes::Bytes;
 use config::{EdgeProvider, IpAddrOrNet};
-use contract::Code;
+use contract::{Code, code};
 
-use crate::{error::Refusal, rate::ProviderLimit, secrets::Secrets, start::SettingError};
+use crate::{
+    error::Refusal, rate::ProviderLimit, secrets::Secrets, start::SettingError, streaming::Streaming,
+};
 
 /// Every provider, by its name in the settings.
-const KNOWN: &[(&str, Build)] = &[(contract::stream::c2s::PROVIDER, c2s::provider)];
+const KNOWN: &[(&str, Build)] = &[
+    (contract::stream::c2s::PROVIDER, c2s::provider),
+    (contract::stream::instagram::PROVIDER, instagram::provider),
+    (contract::stream::brightdata::PROVIDER, brightdata::provider),
+];
 
-type Build = fn(Secrets) -> Arc<dyn Provider>;
+/// Makes a provider of its settings; [`Secrets`] are the same as in the settings, and known to be usable.
+type Build = fn(Secrets, &EdgeProvider) -> Arc<dyn Provider>;
 
 /// One outside system that sends to us.
 pub(crate) trait Provider: Send + Sync + 'static {
@@ -25,6 +34,12 @@ pub(crate) trait Provider: Send + Sync + 'static {
 
     /// Where it sends.
     fn endpoints(&self) -> &'static [Endpoint];
+
+    /// What a GET on an endpoint with a [`Endpoint::handshake`] is answered, as plain text: how a sender makes sure that
+    /// the endpoint is ours before it sends there.
+    fn handshake(&self, _head: &Head<'_>) -> Result<String, Refusal> {
+        Err(Refusal::MethodNotAllowed)
+    }
 
     /// Decides by what came before the body, so that a stranger's body is never read; a scheme that signs the body says
     /// [`Verdict::AskBody`].
@@ -35,12 +50,22 @@ pub(crate) trait Provider: Send + Sync + 'static {
         false
     }
 
+    /// Set when deliveries are too large to hold, and are taken apart while they arrive. The methods below are then
+    /// never called.
+    fn streaming(&self) -> Option<&dyn Streaming> {
+        None
+    }
+
     /// Cuts a delivery into events without copying it, and stops at the first event beyond `events_max`. `Err` refuses
     /// the delivery as a whole, with 400.
-    fn split(&self, head: &Head<'_>, body: &Bytes, events_max: usize) -> Result<Vec<Draft>, Code>;
+    fn split(&self, _head: &Head<'_>, _body: &Bytes, _events_max: usize) -> Result<Vec<Draft>, Code> {
+        Err(code::INTERNAL)
+    }
 
     /// What the sender is told once everything is durable: status and JSON.
-    fn answer(&self, tally: &Tally) -> Result<(StatusCode, String), Refusal>;
+    fn answer(&self, _tally: &Tally) -> Result<(StatusCode, String), Refusal> {
+        Err(Refusal::Internal)
+    }
 }
 
 /// A path on which a provider sends. It is served with and without a slash at the end, never by a redirect, which
@@ -51,6 +76,8 @@ pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
     /// Whether `path/<secret>` is served too, for senders that cannot set headers.
     pub(crate) secret_in_path: bool,
+    /// Whether GET is served too, by [`Provider::handshake`].
+    pub(crate) handshake: bool,
 }
 
 /// A request without its body.
@@ -70,10 +97,6 @@ pub(crate) enum Verdict {
     /// Nothing that came can authenticate it.
     Deny,
     /// The body decides.
-    #[expect(
-        dead_code,
-        reason = "the providers that sign their bodies (Instagram, usage events) are separate issues"
-    )]
     AskBody,
 }
 
@@ -90,6 +113,8 @@ pub(crate) struct Draft {
     pub(crate) action: Option<String>,
     /// Why it is not valid; it is kept all the same, as a dead letter.
     pub(crate) rejected: Option<Code>,
+    /// Extension attributes of its envelope, by their names in [`contract::header::EXTENSIONS`].
+    pub(crate) extensions: BTreeMap<&'static str, String>,
     /// The provider's own bytes.
     pub(crate) payload: Bytes,
 }
@@ -106,6 +131,26 @@ pub(crate) struct Tally {
     pub(crate) rejected: usize,
     /// What was wrong with the first invalid one.
     pub(crate) first_problem: Option<Code>,
+}
+
+impl Tally {
+    /// The counts as senders read them, in the order in which the older receiver wrote them: its callers may compare
+    /// text.
+    pub(crate) fn json(&self) -> String {
+        #[derive(serde::Serialize)]
+        struct Answer {
+            status: &'static str,
+            received: usize,
+            processed: usize,
+            duplicates: usize,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            rejected: Option<NonZeroUsize>,
+        }
+        let Self { received, processed, duplicates, rejected, .. } = *self;
+        let rejected = NonZeroUsize::new(rejected);
+        serde_json::to_string(&Answer { status: "received", received, processed, duplicates, rejected })
+            .expect("a word and numbers are always JSON")
+    }
 }
 
 /// A provider with its settings.
@@ -143,7 +188,7 @@ impl Registered {
         })?;
         let limit = ProviderLimit::new(settings.rate_per_minute, settings.rate_burst)
             .map_err(|zero| SettingError::new(key(zero.0), "must be at least 1"))?;
-        let provider = build(secrets);
+        let provider = build(secrets, settings);
         let stream_max = bus::Topology::embedded()
             .streams
             .get(provider.stream())

@@ -1,7 +1,7 @@
 //! From drafts to acknowledged events.
 
 use bus::{Event, PublishError, Publisher, Receipt};
-use contract::{Envelope, EventId, code, stream::ingest_subject};
+use contract::{Envelope, EventId, brightdata, code, stream::ingest_subject};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -65,7 +65,8 @@ fn fitting(draft: Draft, max_bytes: usize) -> Draft {
     }
 }
 
-fn event(draft: Draft, provider: &Registered, delivery: Delivery) -> Event {
+pub(crate) fn event(draft: Draft, provider: &Registered, delivery: Delivery) -> Event {
+    let content_type = content_type(&draft).to_owned();
     Event {
         stream: provider.stream(),
         subject: ingest_subject(provider.name, draft.token),
@@ -75,14 +76,25 @@ fn event(draft: Draft, provider: &Registered, delivery: Delivery) -> Event {
             event_type: draft.event_type.to_owned(),
             subject: draft.subject,
             time: delivery.received_at,
-            content_type: "application/json".to_owned(),
+            content_type,
             dedup_key: draft.dedup_key,
             delivery_id: Some(delivery.id),
             action: draft.action,
             rejected: draft.rejected,
             replayed_from: None,
+            extensions: draft.extensions,
         },
         payload: draft.payload,
+    }
+}
+
+/// Of what a draft says of its format; JSON unless it says otherwise.
+fn content_type(draft: &Draft) -> &'static str {
+    match draft.extensions.get("format").map(String::as_str) {
+        Some(brightdata::FORMAT_NDJSON) => "application/x-ndjson",
+        Some(brightdata::FORMAT_CSV) => "text/csv",
+        Some(brightdata::FORMAT_RAW) => "application/octet-stream",
+        _ => "application/json",
     }
 }
 
@@ -101,6 +113,7 @@ mod tests {
             dedup_key: "c2s:lead-1:1".to_owned(),
             action: None,
             rejected: None,
+            extensions: std::collections::BTreeMap::new(),
             payload: Bytes::from(vec![b'x'; len]),
         };
         assert_eq!(fitting(draft(100), 100).rejected, None);

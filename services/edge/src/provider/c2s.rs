@@ -1,22 +1,23 @@
 //! Contact2Sale: leads, one by one or in arrays, authenticated by a secret that may stand in a header or in the URL (its
 //! API cannot set headers, its dashboard can).
 
-use std::{num::NonZeroUsize, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use axum::http::{HeaderValue, StatusCode, header};
 use bytes::Bytes;
+use config::EdgeProvider;
 use contract::{
     Code,
     c2s::{Action, LeadEvent, Rejected},
     code,
     stream::c2s::STREAM,
 };
-use serde::Serialize;
 
 use super::{Draft, Endpoint, Head, Provider, Tally, Verdict};
 use crate::{error::Refusal, secrets::Secrets};
 
-const ENDPOINTS: &[Endpoint] = &[Endpoint { path: "/api/v1/webhooks/c2s", secret_in_path: true }];
+const ENDPOINTS: &[Endpoint] =
+    &[Endpoint { path: "/api/v1/webhooks/c2s", secret_in_path: true, handshake: false }];
 /// The newer receiver of the same sender used the second name.
 const SECRET_HEADERS: [&str; 2] = ["x-webhook-token", "x-webhook-secret"];
 const SECRET_PARAMETER: &str = "token";
@@ -30,7 +31,7 @@ struct C2s {
     secrets: Secrets,
 }
 
-pub(super) fn provider(secrets: Secrets) -> Arc<dyn Provider> {
+pub(super) fn provider(secrets: Secrets, _settings: &EdgeProvider) -> Arc<dyn Provider> {
     Arc::new(C2s { secrets })
 }
 
@@ -70,25 +71,11 @@ impl Provider for C2s {
     }
 
     fn answer(&self, tally: &Tally) -> Result<(StatusCode, String), Refusal> {
-        let Tally { received, processed, duplicates, rejected, first_problem } = *tally;
-        if let (0, Some(code)) = (processed + duplicates, first_problem) {
-            return Err(Refusal::Invalid { code, rejected });
+        if let (0, Some(code)) = (tally.processed + tally.duplicates, tally.first_problem) {
+            return Err(Refusal::Invalid { code, rejected: tally.rejected });
         }
-        let rejected = NonZeroUsize::new(rejected);
-        let answer = Answer { status: "received", received, processed, duplicates, rejected };
-        Ok((StatusCode::OK, serde_json::to_string(&answer).expect("a word and numbers are always JSON")))
+        Ok((StatusCode::OK, tally.json()))
     }
-}
-
-/// In the order in which the older receiver wrote it: its callers may compare text.
-#[derive(Serialize)]
-struct Answer {
-    status: &'static str,
-    received: usize,
-    processed: usize,
-    duplicates: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    rejected: Option<NonZeroUsize>,
 }
 
 fn accepted(event: LeadEvent<'_>, body: &Bytes) -> Draft {
@@ -100,6 +87,7 @@ fn accepted(event: LeadEvent<'_>, body: &Bytes) -> Draft {
         subject: short(event.lead_id),
         action: event.hook_action.and_then(short),
         rejected: None,
+        extensions: BTreeMap::new(),
         payload: body.slice_ref(event.body.as_bytes()),
     }
 }
@@ -112,6 +100,7 @@ fn rejected(rejected: Rejected<'_>, body: &Bytes) -> Draft {
         subject: rejected.lead_id.and_then(short),
         action: None,
         rejected: Some(rejected.code),
+        extensions: BTreeMap::new(),
         payload: body.slice_ref(rejected.body.as_bytes()),
     }
 }

@@ -2,11 +2,13 @@
 #![cfg(test)]
 
 mod binary;
+mod brightdata;
 mod broker;
 mod c2s;
 mod drain;
 mod harness;
 mod hostile;
+mod instagram;
 mod limits;
 mod logs;
 mod probes;

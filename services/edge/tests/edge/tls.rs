@@ -7,7 +7,10 @@ use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, 
 use reqwest::{Certificate, Client, Identity};
 use tempfile::TempDir;
 
-use crate::harness::{Harness, LEAD, PATH, SECRET, c2s, client};
+use crate::{
+    harness::{Harness, LEAD, PATH, SECRET, c2s, client},
+    instagram,
+};
 
 type Authority = CertifiedIssuer<'static, KeyPair>;
 
@@ -97,4 +100,33 @@ async fn a_client_certificate_is_verified_and_its_name_compared() {
     assert_eq!(status(&edge, &caller(&server, None)).await.unwrap(), 403);
     let stranger = caller(&server, Some(issue(&strange, "hooks.example.com")));
     assert!(status(&edge, &stranger).await.is_err(), "its certificate does not verify");
+}
+
+#[tokio::test]
+async fn metas_certificate_is_required_on_its_endpoint_alone() {
+    let (server, meta, strange) = (authority("server"), authority("meta outbound"), authority("strangers"));
+    let (edge, _files) = https(&server, |files, settings| {
+        settings.tls_client_ca_files = List(vec![files.write("meta.pem", &meta.pem())]);
+        instagram::instagram(settings).client_certificate_cn = Some(instagram::COMMON_NAME.to_owned());
+    })
+    .await;
+    let post = async |client: &Client, signature: Option<String>| {
+        let url = format!("https://localhost:{}{}", edge.address.port(), instagram::PATH);
+        let mut request = client.post(url).body(instagram::MESSAGE);
+        if let Some(signature) = signature {
+            request = request.header("X-Hub-Signature-256", signature);
+        }
+        Ok::<_, reqwest::Error>(request.send().await?.status().as_u16())
+    };
+    let signature = || Some(instagram::signature(instagram::MESSAGE.as_bytes()));
+    let right = caller(&server, Some(issue(&meta, instagram::COMMON_NAME)));
+    assert_eq!(post(&right, signature()).await.unwrap(), 200);
+    assert_eq!(post(&right, None).await.unwrap(), 401, "a certificate is no signature");
+    let wrong_name = caller(&server, Some(issue(&meta, "hooks.example.com")));
+    assert_eq!(post(&wrong_name, signature()).await.unwrap(), 403);
+    let bare = caller(&server, None);
+    assert_eq!(post(&bare, signature()).await.unwrap(), 403);
+    let stranger = caller(&server, Some(issue(&strange, instagram::COMMON_NAME)));
+    assert!(post(&stranger, signature()).await.is_err(), "its certificate does not verify");
+    assert_eq!(status(&edge, &bare).await.unwrap(), 200, "the other provider's endpoint asks for none");
 }
