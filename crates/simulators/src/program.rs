@@ -1,0 +1,4 @@
+//! The verbs of the program.
+
+pub(crate) mod serve;
+pub(crate) mod traffic;

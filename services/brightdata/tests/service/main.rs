@@ -1,0 +1,11 @@
+//! The service against a real broker and a real database.
+
+#![cfg(test)]
+
+mod dead_letters;
+mod faults;
+mod given;
+mod jobs;
+mod order;
+mod process;
+mod records;
