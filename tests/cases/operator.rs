@@ -18,6 +18,36 @@ async fn the_eight_checks_of_the_older_systems_script_pass() {
 }
 
 #[tokio::test]
+async fn metas_signature_handshake_and_batches_are_checked_from_outside() {
+    const TOKEN: &str = "a-verify-token";
+    let edge = [
+        ("WEIR_EDGE__PROVIDERS__INSTAGRAM__ENABLED", "true"),
+        ("WEIR_EDGE__PROVIDERS__INSTAGRAM__SECRETS", SECRET),
+        ("WEIR_EDGE__PROVIDERS__INSTAGRAM__VERIFY_TOKENS", TOKEN),
+    ];
+    let edge = edge.map(|(name, value)| (name, value.to_owned())).to_vec();
+    let system = System::start(Options { edge, ..Options::default() }).await;
+    let test = ["test", "instagram", "--url", system.edge_url(), "--secret", SECRET, "--verify-token"];
+    let output = weir(&system, &[test.as_slice(), &[TOKEN]].concat()).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    for line in [
+        "PASS  Test 1: Valid signature accepted (HTTP 200)",
+        "PASS  Test 2: Invalid signature rejected (HTTP 401)",
+        "PASS  Test 3: Missing signature rejected (HTTP 401)",
+        "Tests Passed: 9",
+    ] {
+        assert!(text.contains(line), "{text}");
+    }
+    let output = weir(&system, &[test.as_slice(), &["another-token"]].concat()).await;
+    assert!(!output.status.success(), "a wrong token is seen");
+    let send = ["send", "instagram", "--events", "1000", "--url", system.edge_url(), "--secret", SECRET];
+    let output = weir(&system, &send).await;
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success() && text.contains("\"processed\":1000"), "{text}");
+}
+
+#[tokio::test]
 async fn events_are_listed_for_people_and_for_machines() {
     let system = System::start(Options::default()).await;
     system.post(&Lead::new("lead-77").json()).await;

@@ -106,6 +106,7 @@ fn unknown_envelope(stream: &str, sequence: u64, published: OffsetDateTime) -> E
         action: None,
         rejected: None,
         replayed_from: None,
+        extensions: std::collections::BTreeMap::new(),
     }
 }
 

@@ -2,21 +2,19 @@
 
 mod sample;
 
-use std::time::{Duration, Instant};
-
-use anyhow::{Context as _, anyhow};
+use anyhow::anyhow;
 use config::{Secret, Settings};
-use reqwest::{Client, StatusCode, Url, redirect};
-use serde::{Deserialize, Serialize};
+use reqwest::{Client, Url};
 
-use crate::failure::Failure;
+use crate::{
+    delivery::{Reply, client, endpoint},
+    failure::Failure,
+};
 
 pub(crate) use sample::{Sample, Subject};
 
 const PATH: &str = "/api/v1/webhooks/c2s";
 const TOKEN_HEADER: &str = "X-Webhook-Token";
-/// What C2S itself is believed to wait for an answer.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Where to send, and as whom.
 #[derive(Debug, clap::Args)]
@@ -50,37 +48,6 @@ pub(crate) struct Target {
     secret: Secret,
 }
 
-/// What the edge answered.
-#[derive(Debug, Clone, Serialize)]
-pub(crate) struct Reply {
-    pub(crate) status: u16,
-    /// The body's text.
-    pub(crate) body: String,
-    #[serde(skip)]
-    pub(crate) latency: Duration,
-}
-
-/// The counts of a 200.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-pub(crate) struct Counts {
-    pub(crate) received: u64,
-    pub(crate) processed: u64,
-    pub(crate) duplicates: u64,
-    #[serde(default)]
-    pub(crate) rejected: u64,
-}
-
-impl Reply {
-    /// The counts, if it is an answer of ours.
-    pub(crate) fn counts(&self) -> Option<Counts> {
-        serde_json::from_str(&self.body).ok()
-    }
-
-    pub(crate) fn is_success(&self) -> bool {
-        StatusCode::from_u16(self.status).is_ok_and(|status| status.is_success())
-    }
-}
-
 impl Target {
     pub(crate) fn new(args: &TargetArgs, settings: &Settings) -> Result<Self, Failure> {
         let own = settings.edge.providers.get("c2s").and_then(|c2s| c2s.secrets.first());
@@ -88,15 +55,7 @@ impl Target {
             Failure::usage(anyhow!("there is no secret to send"))
                 .hint("give --secret, or set WEIR_EDGE__PROVIDERS__C2S__SECRETS (or WEBHOOK_SECRET)")
         })?;
-        let given = args.url.clone().filter(|url| !url.is_empty());
-        let base = given.unwrap_or_else(|| edge_url(settings));
-        let mut endpoint: Url =
-            base.parse().ok().filter(|url: &Url| ["http", "https"].contains(&url.scheme())).ok_or_else(
-                || Failure::usage(anyhow!("--url: expected a URL such as https://hooks.example.com")),
-            )?;
-        if endpoint.path() == "/" {
-            endpoint.set_path(PATH);
-        }
+        let endpoint = endpoint(args.url.as_deref(), settings, PATH)?;
         Ok(Self { client: client()?, endpoint, secret })
     }
 
@@ -134,33 +93,6 @@ impl Target {
         if let Some(token) = token {
             request = request.header(TOKEN_HEADER, token);
         }
-        let started = Instant::now();
-        // The URL may hold the secret, so it must not be part of the error.
-        let response = request.send().await.map_err(reqwest::Error::without_url)?;
-        let status = response.status().as_u16();
-        let body = response.text().await.map_err(reqwest::Error::without_url)?;
-        Ok(Reply { status, body, latency: started.elapsed() })
+        Reply::to(request).await
     }
-}
-
-/// The edge on this machine, as the settings say that it listens.
-pub(crate) fn edge_url(settings: &Settings) -> String {
-    let scheme = if settings.edge.tls_cert_file.is_some() { "https" } else { "http" };
-    let mut address = settings.edge.listen;
-    if address.ip().is_unspecified() {
-        address.set_ip(std::net::Ipv4Addr::LOCALHOST.into());
-    }
-    format!("{scheme}://{address}")
-}
-
-/// An HTTP client that follows no redirect: a provider would not either.
-pub(crate) fn client() -> anyhow::Result<Client> {
-    // Another call may have installed it before, which is as good.
-    rustls::crypto::ring::default_provider().install_default().ok();
-    Client::builder()
-        .timeout(TIMEOUT)
-        .redirect(redirect::Policy::none())
-        .user_agent(concat!("weir/", env!("CARGO_PKG_VERSION")))
-        .build()
-        .context("cannot make an HTTP client")
 }

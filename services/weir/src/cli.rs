@@ -4,7 +4,10 @@ use std::{path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
 
-use crate::{context::Context, doctor, events, failure::Failure, migrate, provision, send, settings, test};
+use crate::{
+    brightdata, context::Context, doctor, events, failure::Failure, instagram, migrate, provision, send,
+    settings, test,
+};
 
 /// Heading of the options that every verb has.
 const GLOBAL: &str = "Options of every verb";
@@ -58,6 +61,12 @@ pub(crate) enum Verb {
     /// Look at the ledger of events.
     #[command(subcommand)]
     Events(events::Verb),
+    /// Subscribe Instagram accounts to webhooks, and watch over them.
+    #[command(subcommand)]
+    Instagram(instagram::Verb),
+    /// Start Bright Data's jobs, follow them, and fetch what never came.
+    #[command(subcommand)]
+    Brightdata(brightdata::Verb),
     Doctor(doctor::Args),
 }
 
@@ -67,9 +76,14 @@ impl Verb {
             Self::Migrate(args) => migrate::run(&args, context).await,
             Self::Provision(args) => provision::run(&args, context).await,
             Self::Config(verb) => settings::run(&verb, context),
-            Self::Send(send::Verb::C2s(args)) => send::run(&args, context).await,
-            Self::Test(test::Verb::C2s(args)) => test::run(&args, context).await,
+            Self::Send(send::Verb::C2s(args)) => send::c2s::run(&args, context).await,
+            Self::Send(send::Verb::Instagram(args)) => send::instagram::run(&args, context).await,
+            Self::Send(send::Verb::Brightdata(args)) => send::brightdata::run(&args, context).await,
+            Self::Test(test::Verb::C2s(args)) => test::c2s::run(&args, context).await,
+            Self::Test(test::Verb::Instagram(args)) => test::instagram::run(&args, context).await,
             Self::Events(verb) => events::run(&verb, context).await,
+            Self::Instagram(verb) => instagram::run(&verb, context).await,
+            Self::Brightdata(verb) => Box::pin(brightdata::run(&verb, context)).await,
             Self::Doctor(args) => doctor::run(&args, context).await,
         }
     }

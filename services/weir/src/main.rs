@@ -8,8 +8,10 @@ mod context;
 mod failure;
 mod output;
 
+mod brightdata;
 mod doctor;
 mod events;
+mod instagram;
 mod migrate;
 mod provision;
 mod send;
@@ -17,6 +19,8 @@ mod settings;
 mod test;
 
 mod c2s;
+mod delivery;
+mod meta;
 mod since;
 
 use std::process::ExitCode;

@@ -5,6 +5,7 @@ use std::{io::Write as _, process::ExitCode};
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
 use serde_json::json;
+use time::{OffsetDateTime, UtcOffset, macros::format_description};
 
 use crate::failure::Failure;
 
@@ -93,6 +94,12 @@ impl Output {
 /// Text from outside without what would command the terminal.
 pub(crate) fn printable(text: &str) -> String {
     text.chars().map(|c| if c.is_control() && c != '\n' { '\u{fffd}' } else { c }).collect()
+}
+
+/// An instant for people, in UTC: `2026-01-20 10:00Z`.
+pub(crate) fn minutes(instant: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]Z");
+    instant.to_offset(UtcOffset::UTC).format(format).unwrap_or_default()
 }
 
 /// A size for people: `1.5 MiB`.

@@ -257,6 +257,7 @@ fn event(body: &str) -> Event {
             action: None,
             rejected: body.starts_with("rejected").then_some(code::MISSING_UPDATED_AT),
             replayed_from: None,
+            extensions: std::collections::BTreeMap::new(),
         },
         payload: body.to_owned().into(),
     }

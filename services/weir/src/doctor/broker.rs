@@ -55,6 +55,9 @@ async fn look(bus: &Bus, settings: &Settings, monitoring: Option<&str>, findings
         promises(bus, &topology, stream, findings).await;
         fill(bus, stream, findings).await;
     }
+    for bucket in topology.buckets.keys() {
+        fill(bus, &format!("OBJ_{bucket}"), findings).await;
+    }
     for (name, consumer) in &topology.consumers {
         backlog(bus, &consumer.stream, name, findings).await;
     }

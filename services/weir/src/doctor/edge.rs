@@ -4,7 +4,7 @@ use config::Settings;
 use serde_json::Value;
 
 use crate::{
-    c2s::{client, edge_url},
+    delivery::{client, edge_url},
     doctor::finding::Findings,
 };
 

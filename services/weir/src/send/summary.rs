@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, time::Duration};
 use serde_json::json;
 
 use crate::{
-    c2s::{Counts, Reply},
+    delivery::{Counts, Reply},
     output::Output,
 };
 

@@ -87,6 +87,8 @@ fn what_does_not_answer_is_named_and_exits_3() {
         ("DATABASE_URL", "postgres://weir@127.0.0.1:9/weir"),
         ("WEIR_EDGE_URL", "http://127.0.0.1:9"),
         ("WEBHOOK_SECRET", "hunter2-hunter2-hunter2"),
+        ("APP_SECRET", "hunter2-hunter2-hunter2"),
+        ("META_VERIFY_TOKEN", "hunter2-hunter2-hunter2"),
     ];
     for (arguments, sentence) in [
         (&["provision", "--wait", "1"] as &[_], "no NATS server answered"),
@@ -97,6 +99,8 @@ fn what_does_not_answer_is_named_and_exits_3() {
             "no answer from http://127.0.0.1:9/api/v1/webhooks/c2s",
         ),
         (&["test", "c2s"], "no answer from http://127.0.0.1:9/api/v1/webhooks/c2s"),
+        (&["send", "instagram"], "no answer from http://127.0.0.1:9/api/webhooks/instagram"),
+        (&["test", "instagram"], "no answer from http://127.0.0.1:9/api/webhooks/instagram"),
     ] {
         let run = weir(&variables, arguments);
         assert_eq!(run.code(), 3, "{arguments:?}: {}", run.stderr());

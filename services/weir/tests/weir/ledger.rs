@@ -25,6 +25,7 @@ async fn store(database: &Database, leads: &[&str]) -> Vec<EventId> {
             action: Some("lead.created".to_owned()),
             rejected: None,
             replayed_from: None,
+            extensions: std::collections::BTreeMap::new(),
         };
         let event = Event {
             provider: "c2s",

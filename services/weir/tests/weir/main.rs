@@ -1,8 +1,10 @@
 //! The built `weir` against real servers, as an operator runs it.
 #![cfg(test)]
 
+mod brightdata;
 mod configuration;
 mod doctor;
+mod instagram;
 mod ledger;
 mod prepare;
 

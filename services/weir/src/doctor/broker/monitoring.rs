@@ -5,7 +5,7 @@ use serde::Deserialize;
 use time::OffsetDateTime;
 
 use crate::{
-    c2s::client,
+    delivery::client,
     doctor::{clock, finding::Findings},
 };
 
