@@ -1,6 +1,7 @@
 //! The folder `.weir`: everything that is of this machine alone. Git ignores it; removing it loses nothing but local data.
 
 use std::{
+    collections::BTreeMap,
     fs::{self, File, OpenOptions},
     io::{Read as _, Write as _},
     os::unix::fs::OpenOptionsExt as _,
@@ -8,6 +9,7 @@ use std::{
 };
 
 use anyhow::Context as _;
+use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde::{Deserialize, Serialize};
 
 /// The folder.
@@ -17,15 +19,16 @@ pub(crate) struct Local {
 }
 
 /// What is made up once and kept, so that addresses and secrets stay the same from one `up` to the next.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Kept {
-    /// The secret that Contact2Sale would send.
-    pub(crate) c2s_secret: String,
     /// The password of the private database.
     pub(crate) postgres_password: String,
+    /// Secrets by name.
+    #[serde(default)]
+    pub(crate) secrets: BTreeMap<String, String>,
     /// Ports by name; one that is taken is replaced.
     #[serde(default)]
-    pub(crate) ports: std::collections::BTreeMap<String, u16>,
+    pub(crate) ports: BTreeMap<String, u16>,
 }
 
 impl Local {
@@ -88,11 +91,7 @@ impl Local {
                 format!("{} is not what we wrote: remove it and .weir/data", file.display())
             });
         }
-        let kept = Kept {
-            c2s_secret: random_hex()?,
-            postgres_password: random_hex()?,
-            ports: std::collections::BTreeMap::new(),
-        };
+        let kept = Kept { postgres_password: hex::encode(random::<24>()?), ..Kept::default() };
         self.keep(&kept)?;
         Ok(kept)
     }
@@ -117,6 +116,29 @@ impl Kept {
         self.ports.insert(name.to_owned(), port);
         Ok(port)
     }
+
+    /// The secret of this name.
+    pub(crate) fn secret(&mut self, name: &str) -> anyhow::Result<String> {
+        self.made_up(name, || Ok(hex::encode(random::<24>()?)))
+    }
+
+    /// The key for secrets at rest: 32 bytes in base64.
+    pub(crate) fn seal_key(&mut self) -> anyhow::Result<String> {
+        self.made_up("seal", || Ok(STANDARD.encode(random::<32>()?)))
+    }
+
+    fn made_up(
+        &mut self,
+        name: &str,
+        make: impl FnOnce() -> anyhow::Result<String>,
+    ) -> anyhow::Result<String> {
+        if let Some(secret) = self.secrets.get(name) {
+            return Ok(secret.clone());
+        }
+        let secret = make()?;
+        self.secrets.insert(name.to_owned(), secret.clone());
+        Ok(secret)
+    }
 }
 
 /// Writes a file that only we may read, at once or not at all.
@@ -135,12 +157,12 @@ pub(crate) fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     write().with_context(|| format!("cannot write {}", file.display()))
 }
 
-fn random_hex() -> anyhow::Result<String> {
-    let mut bytes = [0; 24];
+fn random<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
     File::open("/dev/urandom")
         .and_then(|mut random| random.read_exact(&mut bytes))
         .context("cannot read /dev/urandom")?;
-    Ok(hex::encode(bytes))
+    Ok(bytes)
 }
 
 #[cfg(test)]
@@ -153,9 +175,10 @@ mod tests {
     fn secrets_are_made_once_and_only_we_may_read_them() {
         let folder = tempfile::tempdir().unwrap();
         let local = Local::at(folder.path().to_path_buf()).unwrap();
-        let first = local.kept().unwrap();
-        assert_eq!(first.c2s_secret.len(), 48);
-        assert_ne!(first.c2s_secret, first.postgres_password);
+        let mut first = local.kept().unwrap();
+        assert_eq!(first.secret("c2s").unwrap().len(), 48);
+        assert_ne!(first.secret("c2s").unwrap(), first.postgres_password);
+        local.keep(&first).unwrap();
         assert_eq!(local.kept().unwrap(), first);
         let mode = fs::metadata(local.kept_file()).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);

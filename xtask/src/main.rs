@@ -11,6 +11,7 @@ mod local;
 mod prepare;
 mod schema;
 mod services;
+mod settings;
 mod state;
 mod steps;
 mod test;

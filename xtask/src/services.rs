@@ -1,7 +1,5 @@
 //! The services that `up` starts, as data: a new service is a new row.
 
-use crate::state::Addresses;
-
 /// One process of Weir.
 #[derive(Debug)]
 pub(crate) struct Service {
@@ -11,8 +9,8 @@ pub(crate) struct Service {
     pub(crate) listen: &'static str,
     /// Its port.
     pub(crate) port: Port,
-    /// What it is told of.
-    pub(crate) needs: &'static [Need],
+    /// What it is told: settings whose names begin so. The edge hears of no database and of no outside system's secrets.
+    pub(crate) told: &'static [&'static str],
 }
 
 /// Where a service listens.
@@ -24,13 +22,8 @@ pub(crate) enum Port {
     Free,
 }
 
-/// Something that a service must be told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Need {
-    Broker,
-    Database,
-    C2sSecrets,
-}
+const BROKER: &str = "WEIR_NATS__";
+const DATABASE: &str = "WEIR_POSTGRES__";
 
 /// In the order of an event's way, which is the order of stopping, too: first nothing comes in any more.
 pub(crate) const SERVICES: &[Service] = &[
@@ -38,26 +31,31 @@ pub(crate) const SERVICES: &[Service] = &[
         program: "weir-edge",
         listen: "WEIR_EDGE__LISTEN",
         port: Port::Edge,
-        needs: &[Need::Broker, Need::C2sSecrets],
+        told: &[BROKER, "WEIR_EDGE__PROVIDERS__"],
     },
     Service {
         program: "weir-c2s",
         listen: "WEIR_C2S__PROBE_LISTEN",
         port: Port::Free,
-        needs: &[Need::Broker, Need::Database],
+        told: &[BROKER, DATABASE],
+    },
+    Service {
+        program: "weir-instagram",
+        listen: "WEIR_INSTAGRAM__PROBE_LISTEN",
+        port: Port::Free,
+        told: &[BROKER, DATABASE],
+    },
+    Service {
+        program: "weir-brightdata",
+        listen: "WEIR_BRIGHTDATA__PROBE_LISTEN",
+        port: Port::Free,
+        told: &[BROKER, DATABASE],
     },
 ];
 
-/// The variable of the secrets that the edge accepts from Contact2Sale.
-pub(crate) const C2S_SECRETS: &str = "WEIR_EDGE__PROVIDERS__C2S__SECRETS";
-
-impl Need {
-    /// The setting that tells of it.
-    pub(crate) fn setting(self, addresses: &Addresses) -> Option<(&'static str, String)> {
-        match self {
-            Self::Broker => Some(("WEIR_NATS__URLS", addresses.nats_url.clone())),
-            Self::Database => Some(("WEIR_POSTGRES__URL", addresses.database_url.clone())),
-            Self::C2sSecrets => addresses.c2s_secrets.clone().map(|secrets| (C2S_SECRETS, secrets)),
-        }
+impl Service {
+    /// Whether this is one of the settings that it is told.
+    pub(crate) fn is_told(&self, setting: &str) -> bool {
+        self.told.iter().any(|prefix| setting.starts_with(prefix))
     }
 }

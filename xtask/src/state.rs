@@ -9,6 +9,7 @@ use servers::Remembered;
 use crate::{
     console::status,
     local::{Local, write_private},
+    settings::Settings,
 };
 
 /// What runs.
@@ -23,16 +24,15 @@ pub(crate) struct State {
 }
 
 /// Where everything is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Addresses {
     pub(crate) nats_url: String,
     /// Monitoring of a private nats-server.
     pub(crate) nats_monitoring_url: Option<String>,
     pub(crate) database_url: String,
     pub(crate) edge_url: String,
-    /// The secrets that the edge accepts from Contact2Sale, as its setting has them; `None` when they come from a file
-    /// that we do not read.
-    pub(crate) c2s_secrets: Option<String>,
+    /// What Weir's processes are told beside these; without what comes from files that we do not read.
+    pub(crate) settings: Settings,
     /// Addresses where a service tells how it is, by service.
     pub(crate) probes: BTreeMap<String, String>,
     /// Folder of the programs that run.

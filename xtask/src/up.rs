@@ -1,5 +1,6 @@
 //! `cargo xtask up`: everything, running, with addresses to try.
 
+mod curls;
 mod plan;
 mod ready;
 mod report;

@@ -8,7 +8,8 @@ use super::Args;
 use crate::{
     environment::Environment,
     local::{Kept, Local},
-    services::{C2S_SECRETS, Port, SERVICES},
+    services::{Port, SERVICES},
+    settings::{self, SIMULATORS, Settings},
 };
 
 /// Our own answer, without `--edge-port` or a setting: not open to the network.
@@ -28,7 +29,10 @@ pub(super) struct Plan {
     pub(super) database_url: Option<String>,
     pub(super) postgres_port: u16,
     pub(super) postgres_password: String,
-    pub(super) c2s_secrets: Option<String>,
+    /// What Weir's processes are told beside the addresses of broker and database.
+    pub(super) settings: Settings,
+    /// Where each simulator listens, by its flag.
+    pub(super) simulators: Vec<(&'static str, SocketAddr)>,
     /// Where each service of the table listens.
     pub(super) listen: Vec<SocketAddr>,
 }
@@ -48,8 +52,14 @@ impl Plan {
             .iter()
             .map(|service| match service.port {
                 Port::Edge => Ok(edge),
-                Port::Free => Ok(SocketAddr::from((Ipv4Addr::LOCALHOST, kept.port(service.program)?))),
+                Port::Free => Ok(loopback(kept.port(service.program)?)),
             })
+            .collect::<anyhow::Result<_>>()?;
+        let edge_url = format!("http://{}", super::ready::reachable(edge));
+        let settings = settings::settings(&environment, &mut kept, &edge_url)?;
+        let simulators = SIMULATORS
+            .iter()
+            .map(|(name, flag)| Ok((*flag, loopback(kept.port(&format!("simulated-{name}"))?))))
             .collect::<anyhow::Result<_>>()?;
         let plan = Self {
             detach: args.detach,
@@ -58,7 +68,8 @@ impl Plan {
             database_url,
             postgres_port: kept.port("postgres")?,
             postgres_password: kept.postgres_password.clone(),
-            c2s_secrets: c2s_secrets(&environment, &kept),
+            settings,
+            simulators,
             listen,
             environment,
         };
@@ -94,18 +105,8 @@ fn is_ours(url: &str, kept: &Kept, server: &str) -> bool {
     })
 }
 
-/// The secrets that were given under any name, else ours.
-fn c2s_secrets(environment: &Environment, kept: &Kept) -> Option<String> {
-    if environment.get(&format!("{C2S_SECRETS}_FILE")).is_some() {
-        return None;
-    }
-    let given = environment.first(&[C2S_SECRETS, "WEBHOOK_SECRET"]);
-    Some(match given {
-        // The old name has one secret, commas included.
-        Some(("WEBHOOK_SECRET", secret)) => serde_json::json!([secret]).to_string(),
-        Some((_, secrets)) => secrets,
-        None => kept.c2s_secret.clone(),
-    })
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
 }
 
 #[cfg(test)]
@@ -124,9 +125,8 @@ mod tests {
     #[test]
     fn the_addresses_of_our_own_servers_are_not_somebody_elses() {
         let kept = Kept {
-            c2s_secret: String::new(),
-            postgres_password: String::new(),
             ports: [("nats".to_owned(), 20_001), ("postgres".to_owned(), 20_002)].into(),
+            ..Kept::default()
         };
         assert!(is_ours("nats://127.0.0.1:20001", &kept, "nats"));
         assert!(is_ours("postgres://weir:secret@127.0.0.1:20002/weir", &kept, "postgres"));

@@ -42,6 +42,26 @@ pub(super) fn wait(process: &mut Process, listen: SocketAddr, interrupt: &Interr
     )
 }
 
+/// Waits until the process takes connections at `listen`.
+pub(super) fn wait_listening(
+    process: &mut Process,
+    listen: SocketAddr,
+    interrupt: &Interrupt,
+) -> anyhow::Result<()> {
+    let deadline = Instant::now() + READY_WITHIN;
+    while TcpStream::connect(listen).is_err() {
+        interrupt.check()?;
+        if process.has_ended() {
+            bail!("{}", epitaph(process));
+        }
+        if Instant::now() > deadline {
+            bail!("{} does not listen on {listen}: see {}", process.name(), process.log().display());
+        }
+        std::thread::sleep(POLL);
+    }
+    Ok(())
+}
+
 /// What to say of a process that ended although nobody stopped it.
 pub(super) fn epitaph(process: &Process) -> String {
     format!(

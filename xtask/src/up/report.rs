@@ -2,10 +2,10 @@
 
 use std::{fmt::Write as _, path::Path};
 
+use super::curls::{self, quoted};
 use crate::{
     console::{print, short},
     local::{Local, write_private},
-    services::C2S_SECRETS,
     state::Addresses,
 };
 
@@ -24,6 +24,9 @@ pub(super) fn addresses(addresses: &Addresses, local: &Local) {
     for (service, url) in &addresses.probes {
         line(service, &format!("{url}/health  {url}/metrics"));
     }
+    for (setting, url) in addresses.settings.iter().filter(|(name, _)| name.ends_with("__BASE_URL")) {
+        line("simulated", &format!("{url} (as {setting})"));
+    }
     line("NATS", &addresses.nats_url);
     if let Some(url) = &addresses.nats_monitoring_url {
         line("", &format!("{url}/jsz"));
@@ -33,28 +36,9 @@ pub(super) fn addresses(addresses: &Addresses, local: &Local) {
     line("your shell", &format!("source {}", short(&local.env_file())));
     line("operate", &format!("{}/weir events list", short(Path::new(&addresses.programs))));
     print(&text);
-    print(&format!("Send a lead as Contact2Sale does:\n\n{}\n", c2s_curl(addresses)));
-}
-
-/// A delivery that the edge accepts, ready to paste.
-fn c2s_curl(addresses: &Addresses) -> String {
-    let secret = addresses.c2s_secrets.as_deref().and_then(first).unwrap_or_else(|| "YOUR-SECRET".to_owned());
-    let body = r#"{"id":"lead-1","hook_action":"on_create_lead","attributes":{"updated_at":"2026-01-20T10:00:00Z","customer":{"name":"Ana Exemplo","phone":"+5511987654321"}}}"#;
-    format!(
-        "curl -i {}/api/v1/webhooks/c2s \\\n  -H 'content-type: application/json' \\\n  -H {} \\\n  -d {}",
-        addresses.edge_url,
-        quoted(&format!("x-webhook-token: {secret}")),
-        quoted(body)
-    )
-}
-
-/// The first of a list setting: `a,b` or `["a","b"]`.
-fn first(list: &str) -> Option<String> {
-    if list.trim_start().starts_with('[') {
-        let list: Vec<String> = serde_json::from_str(list).ok()?;
-        return list.into_iter().next();
+    for (title, curl) in curls::all(addresses) {
+        print(&format!("{title}\n\n{curl}\n"));
     }
-    list.split(',').next().map(|secret| secret.trim().to_owned())
 }
 
 /// The addresses in shell syntax, under names that Weir's own programs read.
@@ -67,18 +51,14 @@ fn shell(addresses: &Addresses) -> String {
     if let Some(url) = &addresses.nats_monitoring_url {
         export("WEIR_NATS__MONITORING_URL", url);
     }
-    if let Some(secrets) = &addresses.c2s_secrets {
-        export(C2S_SECRETS, secrets);
+    for (setting, value) in &addresses.settings {
+        export(setting, value);
     }
     for (service, url) in &addresses.probes {
         let name = service.trim_start_matches("weir-").replace('-', "_").to_uppercase();
         export(&format!("{name}_PROBE_URL"), url);
     }
     text
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]
@@ -91,7 +71,7 @@ mod tests {
             nats_monitoring_url: None,
             database_url: "postgres://weir:it's@127.0.0.1:20002/weir".to_owned(),
             edge_url: "http://127.0.0.1:8000".to_owned(),
-            c2s_secrets: Some(r#"["one, and a comma","two"]"#.to_owned()),
+            settings: [("WEIR_SEAL__KEYS".to_owned(), "local:k==".to_owned())].into(),
             probes: [("weir-c2s".to_owned(), "http://127.0.0.1:20003".to_owned())].into(),
             programs: "target/debug".to_owned(),
         }
@@ -103,11 +83,5 @@ mod tests {
         let output = std::process::Command::new("sh").args(["-c", &script]).output().unwrap();
         let text = String::from_utf8(output.stdout).unwrap();
         assert_eq!(text, "postgres://weir:it's@127.0.0.1:20002/weir|http://127.0.0.1:20003");
-    }
-
-    #[test]
-    fn the_curl_carries_the_first_secret() {
-        assert!(c2s_curl(&example()).contains("'x-webhook-token: one, and a comma'"));
-        assert_eq!(first("one,two").as_deref(), Some("one"));
     }
 }

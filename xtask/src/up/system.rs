@@ -22,10 +22,14 @@ use crate::{
     console::{short, status, working},
     interrupt::Interrupt,
     local::Local,
-    services::{C2S_SECRETS, Port, SERVICES, Service},
+    services::{Port, SERVICES, Service},
+    settings::{self, BRIGHTDATA_KEY, BRIGHTDATA_SECRETS, GRAPH_APP_SECRET, INSTAGRAM_SECRETS},
     state::{Addresses, State},
     tools,
 };
+
+/// The program that plays the outside systems.
+const SIMULATORS: &str = "weir-simulators";
 
 /// Above the services' own drain deadline, so that their word is heard before they are killed.
 const SERVICE_GRACE: Duration = Duration::from_secs(30);
@@ -40,6 +44,8 @@ pub(super) struct System<'a> {
     pub(super) addresses: Addresses,
     /// In the order of an event's way.
     services: Vec<Process>,
+    /// The outside systems.
+    simulators: Option<Process>,
     /// In the order of starting.
     servers: Vec<Process>,
     ready: bool,
@@ -57,6 +63,7 @@ impl<'a> System<'a> {
             local,
             addresses: addresses(plan, programs)?,
             services: Vec::new(),
+            simulators: None,
             servers: Vec::new(),
             ready: false,
         };
@@ -83,17 +90,39 @@ impl<'a> System<'a> {
                 Ok(((), what.to_owned()))
             })?;
         }
+        interrupt.check()?;
+        self.start_simulators(plan, programs, interrupt)?;
         for (service, listen) in SERVICES.iter().zip(&plan.listen) {
             self.start_service(service, *listen, plan, programs, interrupt)?;
         }
         self.ready = true;
         self.save()?;
-        // Traffic is a courtesy: Weir runs without it.
-        match self.weir(plan, programs, &["send", "c2s", "--sample", "batch"]) {
-            Ok(()) => status("weir", "sample leads sent"),
-            Err(error) => status("weir", &format!("could not send sample leads: {error:#}")),
-        }
+        self.send_samples(plan, programs);
         Ok(())
+    }
+
+    /// Every kind of event of every provider. A courtesy: Weir runs without it.
+    fn send_samples(&self, plan: &Plan, programs: &Programs) {
+        let leads = self.weir(plan, programs, &["send", "c2s", "--sample", "batch"]);
+        for (sent, what) in
+            [(leads, "sample leads"), (self.traffic(programs), "samples of the other providers")]
+        {
+            match sent {
+                Ok(()) => status("weir", &format!("{what} sent")),
+                Err(error) => status("weir", &format!("could not send {what}: {error:#}")),
+            }
+        }
+    }
+
+    /// The outside systems send, those of which we know the secret.
+    fn traffic(&self, programs: &Programs) -> anyhow::Result<()> {
+        let secret = |setting| self.addresses.settings.get(setting).and_then(|list| settings::first(list));
+        let mut command = Command::new(programs.get(SIMULATORS)?);
+        command
+            .args(["traffic", "--edge", &self.addresses.edge_url])
+            .envs(secret(INSTAGRAM_SECRETS).map(|secret| ("SIMULATED_APP_SECRET", secret)))
+            .envs(secret(BRIGHTDATA_SECRETS).map(|secret| ("SIMULATED_BRIGHTDATA_TOKEN", secret)));
+        run(&mut command)
     }
 
     fn start_postgres(&mut self, plan: &Plan) -> anyhow::Result<()> {
@@ -145,6 +174,43 @@ impl<'a> System<'a> {
         self.save()
     }
 
+    fn start_simulators(
+        &mut self,
+        plan: &Plan,
+        programs: &Programs,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<()> {
+        let mut launch = Launch::new(SIMULATORS, programs.get(SIMULATORS)?, self.local.log(SIMULATORS))
+            .args(["serve"])
+            .directory(servers::repository())
+            .stopped_by(Signal::Term, SERVICE_GRACE)
+            .life(life(plan));
+        for (flag, listen) in &plan.simulators {
+            launch = launch.args([*flag, &listen.to_string()]);
+        }
+        for (setting, name) in
+            [(GRAPH_APP_SECRET, "SIMULATED_APP_SECRET"), (BRIGHTDATA_KEY, "SIMULATED_BRIGHTDATA_KEY")]
+        {
+            if let Some(secret) = plan.settings.get(setting) {
+                launch = launch.env(name, secret);
+            }
+        }
+        let process = working("simulators", "starting", || {
+            let mut process = launch.start()?;
+            let listening = plan
+                .simulators
+                .iter()
+                .try_for_each(|(_, listen)| ready::wait_listening(&mut process, *listen, interrupt));
+            if let Err(error) = listening {
+                process.stop();
+                return Err(error);
+            }
+            Ok((process, "play the outside systems".to_owned()))
+        })?;
+        self.simulators = Some(process);
+        self.save()
+    }
+
     fn start_service(
         &mut self,
         service: &Service,
@@ -162,7 +228,7 @@ impl<'a> System<'a> {
         for (name, value) in plan.environment.additions() {
             launch = launch.env(name, value);
         }
-        for (name, value) in service.needs.iter().filter_map(|need| need.setting(&self.addresses)) {
+        for (name, value) in self.settings().filter(|(name, _)| service.is_told(name)) {
             launch = launch.env(name, value);
         }
         let process = working(service.program, "starting", || {
@@ -178,30 +244,29 @@ impl<'a> System<'a> {
         self.save()
     }
 
+    /// Everything that Weir's processes may be told.
+    fn settings(&self) -> impl Iterator<Item = (&str, &str)> {
+        let addresses = &self.addresses;
+        let servers =
+            [("WEIR_NATS__URLS", &addresses.nats_url), ("WEIR_POSTGRES__URL", &addresses.database_url)];
+        let others = addresses.settings.iter().map(|(name, value)| (name.as_str(), value.as_str()));
+        servers.into_iter().map(|(name, value)| (name, value.as_str())).chain(others)
+    }
+
     /// Runs the operator's command.
     fn weir(&self, plan: &Plan, programs: &Programs, arguments: &[&str]) -> anyhow::Result<()> {
-        let addresses = &self.addresses;
-        let output = Command::new(programs.get("weir")?)
+        let mut command = Command::new(programs.get("weir")?);
+        command
             .args(arguments)
-            .current_dir(servers::repository())
             .envs(plan.environment.additions())
-            .env("WEIR_NATS__URLS", &addresses.nats_url)
-            .env("WEIR_POSTGRES__URL", &addresses.database_url)
-            .env("WEIR_EDGE_URL", &addresses.edge_url)
-            .envs(addresses.c2s_secrets.as_ref().map(|secrets| (C2S_SECRETS, secrets)))
-            .stdin(Stdio::null())
-            .output()
-            .context("cannot run weir")?;
-        if output.status.success() {
-            return Ok(());
-        }
-        let said = [output.stdout, output.stderr].concat();
-        bail!("`weir {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&said).trim())
+            .envs(self.settings())
+            .env("WEIR_EDGE_URL", &self.addresses.edge_url);
+        run(&mut command)
     }
 
     /// What to say of the first process that ended by itself, if any did.
     pub(super) fn find_ended(&mut self) -> Option<String> {
-        let mut processes = self.services.iter_mut().chain(&mut self.servers);
+        let mut processes = self.services.iter_mut().chain(&mut self.simulators).chain(&mut self.servers);
         processes.find_map(|process| process.has_ended().then(|| epitaph(process)))
     }
 
@@ -209,13 +274,16 @@ impl<'a> System<'a> {
     pub(super) fn stop(&mut self) -> anyhow::Result<()> {
         self.ready = false;
         self.save()?;
-        for process in self.services.iter_mut().chain(self.servers.iter_mut().rev()) {
+        let in_order =
+            self.services.iter_mut().chain(&mut self.simulators).chain(self.servers.iter_mut().rev());
+        for process in in_order {
             if !process.has_ended() {
                 let orderly = process.stop();
                 status(process.name(), if orderly { "stopped" } else { "killed, it did not stop in time" });
             }
         }
         self.services.clear();
+        self.simulators = None;
         self.servers.clear();
         State::forget(self.local)
     }
@@ -230,13 +298,29 @@ impl<'a> System<'a> {
     }
 
     fn state(&self) -> State {
-        let in_order = self.services.iter().chain(self.servers.iter().rev());
+        let in_order = self.services.iter().chain(&self.simulators).chain(self.servers.iter().rev());
         State {
             supervisor: Some(Remembered::this("up", OUR_GRACE)),
             processes: in_order.map(Process::remember).collect(),
             addresses: self.ready.then(|| self.addresses.clone()),
         }
     }
+}
+
+/// Runs a command of ours to its end.
+fn run(command: &mut Command) -> anyhow::Result<()> {
+    let name = Path::new(command.get_program()).file_name().unwrap_or_default().display().to_string();
+    let arguments: Vec<_> = command.get_args().map(|argument| argument.display().to_string()).collect();
+    let output = command
+        .current_dir(servers::repository())
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("cannot run {name}"))?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = [output.stdout, output.stderr].concat();
+    bail!("`{name} {}` failed: {}", arguments.join(" "), String::from_utf8_lossy(&said).trim())
 }
 
 fn life(plan: &Plan) -> Life {
@@ -256,7 +340,7 @@ fn addresses(plan: &Plan, programs: &Programs) -> anyhow::Result<Addresses> {
         nats_monitoring_url: None,
         database_url: plan.database_url.clone().unwrap_or_default(),
         edge_url: edge.map(|(_, listen)| url(listen)).unwrap_or_default(),
-        c2s_secrets: plan.c2s_secrets.clone(),
+        settings: plan.settings.clone(),
         probes,
         programs,
     })
