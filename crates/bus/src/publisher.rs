@@ -1,6 +1,16 @@
 //! Publishing with a promise: an event is answered for when the stream has acknowledged it, or not at all.
 
-use std::{error::Error, sync::Arc, time::Duration};
+mod atomic;
+mod group;
+mod pace;
+mod recent;
+
+use std::{
+    collections::HashMap,
+    error::Error,
+    sync::{Arc, PoisonError, RwLock},
+    time::Duration,
+};
 
 use async_nats::{
     HeaderMap, HeaderValue,
@@ -17,6 +27,10 @@ use opentelemetry::{KeyValue, metrics::Histogram};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument as _, Span, field, info_span};
 
+use self::{
+    atomic::Message,
+    group::{Group, Joined},
+};
 use crate::{Bus, claim::Claims};
 
 /// Wait before a publish that found no leader or no connection is tried again.
@@ -64,10 +78,15 @@ pub enum PublishError {
     Refused(#[source] Box<dyn Error + Send + Sync>),
 }
 
-/// Publishes events. Clones share the bound on events in flight.
+/// Publishes events. Clones share the bound on events in flight, and their batches.
+///
+/// Events that wait at the same time may share an atomic batch (`nats.publish_mode`), which changes how fast they are
+/// durable and nothing else: proved by `events_that_share_a_batch_get_the_same_answers_as_alone`.
 #[derive(Debug, Clone)]
 pub struct Publisher {
     bus: Bus,
+    config: config::Nats,
+    groups: Arc<RwLock<HashMap<&'static str, Arc<Group>>>>,
     claims: Claims,
     in_flight: Arc<Semaphore>,
     timeout: Duration,
@@ -84,6 +103,8 @@ impl Publisher {
             .build();
         Self {
             bus: bus.clone(),
+            config: config.clone(),
+            groups: Arc::default(),
             claims: Claims::new(bus, config),
             in_flight: Arc::new(Semaphore::new(config.publish_in_flight_max)),
             timeout: config.publish_timeout(),
@@ -130,12 +151,49 @@ impl Publisher {
         deadline: Instant,
         span: &Span,
     ) -> Result<Receipt, PublishError> {
-        let headers = headers(&event.envelope, span)?;
+        let mut headers = headers(&event.envelope, span)?;
         let size = self.check_size(&headers, &event.payload)?;
         // An event that waited longer for its turn would have no time left for a second attempt.
         let permit = tokio::time::timeout(self.timeout / 2, self.in_flight.acquire()).await;
         let _permit = permit.map_err(|_| PublishError::Overloaded)?;
-        let mut attempts = 0_u32;
+        let group = self.group(event.stream);
+        let _counted = group.enter();
+        let mut joined = Joined::Alone { may_be_stored: false, look: None };
+        if group.takes(&event.envelope.dedup_key, size) {
+            let payload = event.payload.clone();
+            let message = Message { subject: event.subject.as_str().into(), headers, payload };
+            joined = group.join(message, size, deadline).await;
+            headers = self::headers(&event.envelope, span)?;
+        }
+        match joined {
+            Joined::Stored { sequence } => Ok(Receipt { sequence, duplicate: false }),
+            Joined::Alone { may_be_stored, look: _look } => {
+                group.alone(self.publish_alone(&event, headers, size, deadline, may_be_stored)).await
+            }
+        }
+    }
+
+    /// The events on their way to this stream.
+    fn group(&self, stream: &'static str) -> Arc<Group> {
+        let groups = self.groups.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some(group) = groups.get(stream) {
+            return group.clone();
+        }
+        drop(groups);
+        let mut groups = self.groups.write().unwrap_or_else(PoisonError::into_inner);
+        groups.entry(stream).or_insert_with(|| Group::start(&self.bus, &self.config, stream)).clone()
+    }
+
+    /// Publishes a message of its own. `may_be_stored`: an attempt before this one may have stored it.
+    async fn publish_alone(
+        &self,
+        event: &Event,
+        headers: HeaderMap,
+        size: usize,
+        deadline: Instant,
+        may_be_stored: bool,
+    ) -> Result<Receipt, PublishError> {
+        let mut attempts = u32::from(may_be_stored);
         let mut last = None;
         let attempting = async {
             loop {
@@ -143,7 +201,7 @@ impl Publisher {
                 self.bus.connected().await;
                 attempts += 1;
                 // Half of the time for one attempt, so that one lost message or acknowledgement is not the end.
-                let attempt = self.attempt(&event, headers.clone());
+                let attempt = self.attempt(event, headers.clone());
                 let error = match tokio::time::timeout(self.timeout / 2, attempt).await {
                     Ok(Ok(ack)) => return Ok(ack),
                     Ok(Err(error)) => error,
@@ -166,7 +224,7 @@ impl Publisher {
             Err(_) => return Err(PublishError::Unavailable(last)),
         };
         let is_ours = async {
-            let asking = tokio::time::timeout_at(deadline, self.is_ours(&event, ack.sequence));
+            let asking = tokio::time::timeout_at(deadline, self.is_ours(event, ack.sequence));
             attempts > 1 && asking.await.unwrap_or(false)
         };
         let duplicate = ack.duplicate && !is_ours.await;

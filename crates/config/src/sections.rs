@@ -107,6 +107,25 @@ pub struct Nats {
     pub publish_timeout_ms: u64,
     /// Events whose acknowledgement may be awaited at one time.
     pub publish_in_flight_max: usize,
+    /// How events become durable.
+    pub publish_mode: PublishMode,
+    /// Events in one batch, at most.
+    #[schemars(range(min = 2, max = 1000))]
+    pub publish_batch_max: usize,
+    /// Bytes in one batch, at most.
+    pub publish_batch_max_bytes: usize,
+}
+
+/// How events become durable.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum PublishMode {
+    /// Singly or in batches, whichever is faster at the time.
+    Auto,
+    /// A message each.
+    Single,
+    /// Those that wait at the same time in one atomic batch.
+    Batch,
 }
 
 // Their URLs may carry a password, so these two print as they serialise: redacted.

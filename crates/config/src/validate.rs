@@ -165,6 +165,11 @@ impl Findings<'_> {
             "lifecycle.drain_timeout_ms",
             "is shorter than nats.publish_timeout_ms: a request in flight could not finish",
         );
+        self.problem_if(
+            !(2..=1000).contains(&self.settings.nats.publish_batch_max),
+            "nats.publish_batch_max",
+            "expected 2 to 1000, which is the most that a server takes",
+        );
         if edge.require_https && !tls && edge.trusted_proxies.is_empty() {
             self.doubts.push(
                 "edge.require_https refuses every request: the edge has no certificate (edge.tls_cert_file) and trusts \

@@ -11,6 +11,12 @@ pub const HTTP_SERVER_REQUEST_BODY_SIZE: &str = "http.server.request.body.size";
 pub const HTTP_CLIENT_REQUEST_DURATION: &str = "http.client.request.duration";
 /// Histogram, seconds: publish until its acknowledgement, by `stream` and `outcome`.
 pub const PUBLISH_DURATION: &str = "messaging.client.operation.duration";
+/// Histogram: events in one atomic batch, by `stream`.
+pub const PUBLISH_BATCH_SIZE: &str = "weir_publish_batch_size";
+/// Histogram, seconds: time until an atomic batch was committed, by `stream`.
+pub const PUBLISH_BATCH_DURATION: &str = "weir_publish_batch_duration";
+/// Counter: events that a batch handed back to be published alone, by `stream` and `reason`.
+pub const PUBLISH_FALLBACKS: &str = "weir_publish_fallbacks";
 /// Histogram, seconds: handling of one batch, by `consumer` and `outcome`.
 pub const PROCESS_DURATION: &str = "messaging.process.duration";
 

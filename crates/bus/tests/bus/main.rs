@@ -1,6 +1,7 @@
 //! The bus against a real broker.
 #![cfg(test)]
 
+mod batches;
 mod claims;
 mod provisioning;
 mod publishing;

@@ -1,0 +1,109 @@
+//! An atomic batch (NATS ADR-50): messages that the stream stores together or not at all, with the fsyncs of one.
+
+use std::time::Duration;
+
+use async_nats::{
+    HeaderMap, Request, Subject,
+    header::{
+        NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL, NATS_BATCH_ID, NATS_BATCH_SEQUENCE, NATS_EXPECTED_STREAM,
+    },
+    jetstream::{ErrorCode, publish::PublishAck, response::Response},
+};
+use bytes::Bytes;
+
+use crate::Bus;
+
+/// One message of a batch.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) subject: Subject,
+    pub(super) headers: HeaderMap,
+    pub(super) payload: Bytes,
+}
+
+/// Why a batch is not known to be stored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Failed {
+    /// It holds an id that the stream knows; nothing of it is stored.
+    Duplicate,
+    /// The server or the stream does not take batches; nothing is stored.
+    Unsupported,
+    /// The stream refused for another reason; nothing is stored.
+    Refused,
+    /// No answer: all of it may be stored, or nothing.
+    Unanswered,
+}
+
+impl Failed {
+    pub(super) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Duplicate => "duplicate",
+            Self::Unsupported => "unsupported",
+            Self::Refused => "refused",
+            Self::Unanswered => "unanswered",
+        }
+    }
+}
+
+/// Publishes at least two messages as one batch. Gives back the sequence of the first; the others follow it.
+pub(super) async fn commit(
+    bus: &Bus,
+    stream: &'static str,
+    messages: Vec<Message>,
+    timeout: Duration,
+) -> Result<u64, Failed> {
+    let id = uuid::Uuid::now_v7().to_string();
+    let size = messages.len() as u64;
+    for (number, Message { subject, mut headers, payload }) in (1..).zip(messages) {
+        headers.insert(NATS_BATCH_ID, id.as_str());
+        headers.insert(NATS_BATCH_SEQUENCE, number.to_string().as_str());
+        if number == size {
+            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            let answer = ask(bus, subject, headers, payload, timeout).await?;
+            // Never straight into an acknowledgement: an error reads as one of sequence 0.
+            return match serde_json::from_slice(&answer) {
+                Ok(Response::<PublishAck>::Ok(ack)) if ack.batch_size == Some(size) => {
+                    Ok(ack.sequence + 1 - size)
+                }
+                Ok(Response::Err { error }) => Err(refused(error.error_code())),
+                _ => Err(Failed::Unanswered),
+            };
+        }
+        if number == 1 {
+            headers.insert(NATS_EXPECTED_STREAM, stream);
+            // Asked for its answer to learn at once that batches are refused; empty is yes.
+            let answer = ask(bus, subject, headers, payload, timeout).await?;
+            if !answer.is_empty() {
+                return Err(match serde_json::from_slice(&answer) {
+                    Ok(Response::<PublishAck>::Err { error }) => refused(error.error_code()),
+                    // A server that knows nothing of batches has stored it as any other message.
+                    _ => Failed::Unanswered,
+                });
+            }
+        } else {
+            let sent = bus.client().publish_with_headers(subject, headers, payload).await;
+            sent.map_err(|_| Failed::Unanswered)?;
+        }
+    }
+    Err(Failed::Refused)
+}
+
+async fn ask(
+    bus: &Bus,
+    subject: Subject,
+    headers: HeaderMap,
+    payload: Bytes,
+    timeout: Duration,
+) -> Result<Bytes, Failed> {
+    let request = Request::new().headers(headers).payload(payload).timeout(Some(timeout));
+    let answer = bus.client().send_request(subject, request).await;
+    answer.map(|message| message.payload).map_err(|_| Failed::Unanswered)
+}
+
+fn refused(code: ErrorCode) -> Failed {
+    match code {
+        ErrorCode::ATOMIC_PUBLISH_DISABLED => Failed::Unsupported,
+        ErrorCode::ATOMIC_PUBLISH_CONTAINS_DUPLICATE_MESSAGE => Failed::Duplicate,
+        _ => Failed::Refused,
+    }
+}
