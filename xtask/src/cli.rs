@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{check, down, prepare, schema, test, tools, up};
+use crate::{bench, check, down, prepare, schema, test, tools, up};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -30,6 +30,8 @@ pub(crate) enum Verb {
     Down,
     /// Check formatting and lints, build, and run every test; what CI runs.
     Test(test::Args),
+    /// Measure how fast Weir is beside the limits of its parts. Builds for speed first, which takes a while.
+    Bench(bench::Args),
     /// Check formatting, lints and generated files, without running tests.
     Check,
     /// Renew crates/store/.sqlx, the descriptions of the SQL queries, against a real database.
@@ -46,6 +48,7 @@ impl Verb {
             Self::Up(args) => up::run(&args),
             Self::Down => down::run(),
             Self::Test(args) => Ok(test::run(&args)),
+            Self::Bench(args) => bench::run(&args),
             Self::Check => Ok(check::run()),
             Self::Prepare(args) => prepare::run(&args),
             Self::Schema(args) => schema::run(&args),

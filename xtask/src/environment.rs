@@ -1,6 +1,6 @@
 //! The environment and, behind it, the file `.env` in the root of the repository.
 
-use std::{collections::BTreeMap, io, path::Path};
+use std::{collections::BTreeMap, io, path::Path, process::Command};
 
 use anyhow::Context as _;
 
@@ -46,6 +46,16 @@ impl Environment {
             .iter()
             .filter(|(name, _)| std::env::var_os(name).is_none())
             .map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+}
+
+/// What somebody sourced or exported for a running Weir must not reach a test or a measurement.
+pub(crate) fn without_settings(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let text = name.to_string_lossy();
+        if text.starts_with("WEIR_") || matches!(&*text, "NATS_URL" | "DATABASE_URL") {
+            command.env_remove(&name);
+        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! `cargo xtask`: what developers and CI run. See `cargo xtask --help`.
 
+mod bench;
 mod build;
 mod check;
 mod cli;

@@ -8,6 +8,7 @@ use crate::{
     build::{self, cargo},
     check,
     console::say,
+    environment,
     steps::{self, Steps},
     tools,
 };
@@ -61,13 +62,7 @@ fn tests(args: &Args, nats: &NatsServer, postgres: &PostgresBin) -> Command {
         command.args(["--exclude", "e2e"]);
     }
     command.args(&args.filter).arg("--").args(&args.rest);
-    // What somebody sourced or exported for a running Weir must not reach the tests.
-    for (name, _) in std::env::vars_os() {
-        let text = name.to_string_lossy();
-        if text.starts_with("WEIR_") || matches!(&*text, "NATS_URL" | "DATABASE_URL") {
-            command.env_remove(&name);
-        }
-    }
+    environment::without_settings(&mut command);
     // Found once: the tests do not search again.
     command.env("WEIR_NATS_SERVER", &nats.binary);
     command.env("WEIR_POSTGRES_BIN", &postgres.folder);

@@ -204,6 +204,8 @@ pub struct Edge {
     pub client_certificate_header: Option<String>,
     /// Requests handled at one time; above it 503.
     pub requests_in_flight_max: usize,
+    /// Bytes of bodies that are held in memory at one time, those of up to 64 KiB aside; above it 503.
+    pub bodies_max_bytes: usize,
     /// Open connections; above it new ones wait in the listener's backlog.
     pub connections_max: usize,
     /// How long the request line and headers may take, milliseconds.
@@ -276,7 +278,8 @@ pub struct EdgeDelivery {
     pub record_max_bytes: usize,
     /// Deliveries taken apart at one time; above it 503.
     pub deliveries_in_flight_max: usize,
-    /// Parts of all deliveries whose acknowledgement may be awaited at one time; above it reading pauses.
+    /// Parts of all deliveries whose acknowledgement may be awaited at one time; above it reading pauses. A record that is
+    /// larger than a part counts as the parts that it is as long as.
     pub parts_in_flight_max: usize,
     /// Where signed bodies wait for the end of their signature's check; absent: the system's temporary directory.
     pub spool_dir: Option<PathBuf>,

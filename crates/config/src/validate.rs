@@ -226,6 +226,11 @@ impl Findings<'_> {
         let path = |key: &str| format!("edge.providers.{name}.{key}");
         let delivery = &provider.delivery;
         if key::find(&path("delivery.csv")).is_none() {
+            self.problem_if(
+                provider.body_max_bytes > self.settings.edge.bodies_max_bytes,
+                &path("body_max_bytes"),
+                "is above edge.bodies_max_bytes: one such body would always be one too many",
+            );
             return;
         }
         self.problem_if(

@@ -2,19 +2,21 @@
 //! parts, and the processor, which reads the parts, must agree.
 //!
 //! A delivery is one POST with the records of one snapshot (job). It is split while it arrives ([`Splitter`]) and grouped
-//! into parts ([`Parts`]), each of which is one event. Where a part begins and ends depends on the bytes of the body
-//! alone, so a repeated delivery gives the same parts under the same keys
-//! (`a_body_gives_the_same_parts_however_it_is_cut`).
+//! ([`Groups`]), and each group is one event. Where one begins and ends depends on the bytes of the body alone, so a
+//! repeated delivery, and a snapshot that is fetched because its delivery was lost, give the same groups under the same
+//! keys (`a_body_gives_the_same_groups_however_it_is_cut`).
 
 mod control;
 mod csv;
+mod group;
 mod part;
 mod scan;
 mod split;
 mod words;
 
 pub use control::{Body, Notice};
-pub use part::{Limits, Part, PartMark, Parts};
+pub use group::{Group, Groups};
+pub use part::{Limits, PartMark};
 pub use split::{Split, Splitter};
 pub use words::{Dataset, JobStatus, Kind, Platform, dataset};
 
@@ -57,8 +59,20 @@ pub const FORMAT_JSON: &str = "json";
 /// Value of the extension `format`: bytes that are nothing that we can read.
 pub const FORMAT_RAW: &str = "raw";
 
+/// Stands for a body without records.
+pub const NO_RECORDS: &[u8] = b"[]";
 /// Stands in keys where no snapshot id is known.
 pub const UNMATCHED: &str = "unmatched";
+
+/// The media type of a body in this `format`.
+pub fn content_type(format: &str) -> &'static str {
+    match format {
+        FORMAT_NDJSON => "application/x-ndjson",
+        FORMAT_CSV => "text/csv",
+        FORMAT_RAW => "application/octet-stream",
+        _ => "application/json",
+    }
+}
 
 /// Key of a part: equal for every repeat of the same records at the same place of the same snapshot. Parts of two
 /// deliveries of one snapshot (a batched redelivery) differ by their digest.
@@ -90,19 +104,23 @@ pub fn notify_key(snapshot_id: Option<&str>, status: Option<&str>, body: &[u8]) 
     }
 }
 
-/// The id as keys hold it: bounded.
+/// The id as keys hold it: bounded, and nothing in it that a database would not take.
 fn key_id(snapshot_id: Option<&str>) -> Cow<'_, str> {
     const ID_MAX_BYTES: usize = 96;
+    let is_plain = |id: &str| id.len() <= ID_MAX_BYTES && id.bytes().all(|byte| byte.is_ascii_graphic());
     match snapshot_id {
         None => Cow::Borrowed(UNMATCHED),
-        Some(id) if id.len() > ID_MAX_BYTES => Cow::Owned(hex::encode(Sha256::digest(id.as_bytes()))),
-        Some(id) => Cow::Borrowed(id),
+        Some(id) if is_plain(id) => Cow::Borrowed(id),
+        Some(id) => Cow::Owned(hex::encode(Sha256::digest(id.as_bytes()))),
     }
 }
 
+/// The same of a word, of which only what is visible counts.
 fn word_key(word: &str) -> String {
     const WORD_MAX_CHARS: usize = 32;
-    word.trim().to_ascii_lowercase().chars().take(WORD_MAX_CHARS).collect()
+    let visible = word.chars().filter(char::is_ascii_graphic).take(WORD_MAX_CHARS);
+    let key: String = visible.map(|c| c.to_ascii_lowercase()).collect();
+    if key.is_empty() { "unknown".to_owned() } else { key }
 }
 
 /// The first 32 hex digits of the SHA-256.

@@ -10,16 +10,20 @@ pub mod payload;
 pub use action::{Action, Channel};
 pub use field::Field;
 
+use std::collections::BTreeSet;
+
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use crate::{Code, code, json};
-use meaning::{Meaning, Raw, part, text};
+use meaning::{Meaning, Members, Raw, part, text};
 
 /// The only object whose events we understand; others are stored as they come.
 const OBJECT: &str = "instagram";
 /// The account of everything that the dashboard's Test button sends.
 const TEST_ENTRY: &str = "0";
+/// Members that say something of an entry, and hold no events.
+const ABOUT_ENTRY: [&str; 2] = ["uid", "hop_context"];
 
 /// One event, cut out of a delivery and understood as far as the edge needs to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -79,11 +83,9 @@ pub fn split(body: &str) -> Result<Vec<Result<Event<'_>, Rejected<'_>>>, Code> {
 /// The same, one by one: for whoever has a limit on the number of events.
 ///
 /// # Errors
-/// [`code::MALFORMED`] for what is not JSON or nests too deeply. JSON of any other shape is an event or a [`Rejected`].
+/// [`code::MALFORMED`] for what is not JSON. JSON of any other shape is an event or a [`Rejected`]; so is what nests too
+/// deeply, and costs its neighbours nothing (`an_item_that_is_too_deep_costs_its_neighbours_nothing`).
 pub fn events(body: &str) -> Result<impl Iterator<Item = Result<Event<'_>, Rejected<'_>>>, Code> {
-    if json::is_too_deep(body) {
-        return Err(code::MALFORMED);
-    }
     let whole = serde_json::from_str::<&RawValue>(body).map_err(|_| code::MALFORMED)?.get();
     let events: Events<'_> = match whole.as_bytes().first() {
         Some(b'[') => Box::new(json::elements(whole).flat_map(of_envelope)),
@@ -104,22 +106,16 @@ struct Envelope<'a> {
 }
 
 /// One element of `entry[]`.
-#[derive(Deserialize)]
+#[derive(Default)]
 struct Entry<'a> {
-    #[serde(borrow, default)]
     id: Raw<'a>,
-    #[serde(borrow, default)]
     time: Raw<'a>,
-    #[serde(borrow, default)]
-    changes: Raw<'a>,
-    #[serde(borrow, default)]
-    messaging: Raw<'a>,
-    #[serde(borrow, default)]
-    standby: Raw<'a>,
-    #[serde(borrow, default)]
+    /// `changes`, `messaging`, `standby`.
+    lists: [Raw<'a>; 3],
     field: Raw<'a>,
-    #[serde(borrow, default)]
     value: Raw<'a>,
+    /// It has a member that is new to us and not empty.
+    is_strange: bool,
 }
 
 /// One element of `changes[]`.
@@ -137,6 +133,8 @@ struct Context {
     object: Option<String>,
     entry_id: Option<String>,
     entry_time: Option<i64>,
+    /// Tells one press of the Test button, whose ids never change, from the next: the time as it is written.
+    press: Option<String>,
 }
 
 fn of_envelope(body: &str) -> Events<'_> {
@@ -153,26 +151,23 @@ fn of_envelope(body: &str) -> Events<'_> {
 }
 
 fn of_entry(body: &str, object: Option<String>) -> Events<'_> {
-    let entry: Entry<'_> = match part(body) {
+    const CHANNELS: [Channel; 3] = [Channel::Changes, Channel::Messaging, Channel::Standby];
+    let entry = match Entry::of(body) {
         Ok(entry) => entry,
         Err(code) => return rejected(body, code),
     };
-    let entry_time = text(entry.time).and_then(|time| time.parse().ok());
-    let context = Context { object, entry_id: text(entry.id), entry_time };
-    let lists = [
-        (Channel::Changes, entry.changes),
-        (Channel::Messaging, entry.messaging),
-        (Channel::Standby, entry.standby),
-    ];
-    // A list that is none is kept with the whole entry, beside what the other lists hold.
-    let known = lists.iter().any(|(_, list)| list.is_some());
-    let whole = known && lists.iter().any(|(_, list)| list.is_some_and(|list| !list.get().starts_with('[')));
-    let whole = match (known, entry.field) {
-        (true, _) => whole.then(|| Ok(context.event(body, Channel::Entry, Meaning::of_entry(body)))),
-        (false, Some(_)) => Some(context.change(body, Channel::Flat, entry.field, entry.value)),
-        (false, None) => Some(Ok(context.event(body, Channel::Entry, Meaning::of_entry(body)))),
+    let context = Context::of(&entry, object);
+    // What is not one of the lists is kept with the whole entry, beside what they hold.
+    let is_list = |list: Raw<'_>| list.is_some_and(|list| list.get().starts_with('['));
+    let is_whole = entry.is_strange
+        || entry.value.is_some()
+        || entry.lists.iter().any(|list| list.is_some() && !is_list(*list))
+        || entry.lists.iter().all(Option::is_none);
+    let whole = match entry.field {
+        Some(_) => Some(context.change(body, Channel::Flat, entry.field, entry.value)),
+        None => is_whole.then(|| context.event(body, Channel::Entry, Meaning::of_entry(body))),
     };
-    let items = lists.into_iter().flat_map(move |(channel, list)| {
+    let items = CHANNELS.into_iter().zip(entry.lists).flat_map(move |(channel, list)| {
         let context = context.clone();
         let elements = json::elements(list.map_or("", RawValue::get));
         elements.map(move |element| context.item(element, channel))
@@ -180,7 +175,51 @@ fn of_entry(body: &str, object: Option<String>) -> Events<'_> {
     Box::new(whole.into_iter().chain(items))
 }
 
+impl<'a> Entry<'a> {
+    /// # Errors
+    /// As [`part`].
+    fn of(body: &'a str) -> Result<Self, Code> {
+        let Members(members) = part(body)?;
+        let (mut entry, mut seen) = (Self::default(), BTreeSet::new());
+        for (name, value) in &members {
+            let [changes, messaging, standby] = &mut entry.lists;
+            let member = match name.as_str() {
+                "id" => &mut entry.id,
+                "time" => &mut entry.time,
+                "changes" => changes,
+                "messaging" => messaging,
+                "standby" => standby,
+                "field" => &mut entry.field,
+                "value" => &mut entry.value,
+                other => {
+                    let is_content = value.get().starts_with(['[', '{']) && !is_empty(value);
+                    entry.is_strange |= is_content && !ABOUT_ENTRY.contains(&other);
+                    continue;
+                }
+            };
+            if !seen.insert(name) {
+                return Err(code::MALFORMED);
+            }
+            *member = Some(*value).filter(|value| value.get() != "null");
+        }
+        Ok(entry)
+    }
+}
+
+/// Whether a list or an object holds nothing.
+fn is_empty(value: &RawValue) -> bool {
+    value.get().bytes().skip(1).all(|byte| byte.is_ascii_whitespace() || matches!(byte, b']' | b'}'))
+}
+
 impl Context {
+    fn of(entry: &Entry<'_>, object: Option<String>) -> Self {
+        let (entry_id, time) = (text(entry.id), text(entry.time));
+        let entry_time = time.as_deref().and_then(|time| time.parse().ok());
+        let is_test = entry_id.as_deref() == Some(TEST_ENTRY);
+        let press = is_test.then(|| time.unwrap_or_else(|| "0".to_owned()));
+        Self { object, entry_id, entry_time, press }
+    }
+
     /// An element of one of an entry's lists.
     fn item<'a>(&self, body: &'a str, channel: Channel) -> Result<Event<'a>, Rejected<'a>> {
         let reject = |code| Rejected { body, code };
@@ -189,7 +228,7 @@ impl Context {
             return self.change(body, channel, field, value);
         }
         let meaning = Meaning::of_item(body, None, self.entry_id.as_deref()).map_err(reject)?;
-        Ok(self.event(body, channel, meaning))
+        self.event(body, channel, meaning)
     }
 
     fn change<'a>(
@@ -200,19 +239,26 @@ impl Context {
         value: Raw<'a>,
     ) -> Result<Event<'a>, Rejected<'a>> {
         let meaning = Meaning::of_change(text(field), value, self.entry_id.as_deref());
-        Ok(self.event(body, channel, meaning.map_err(|code| Rejected { body, code })?))
+        self.event(body, channel, meaning.map_err(|code| Rejected { body, code })?)
     }
 
-    fn event<'a>(&self, body: &'a str, channel: Channel, meaning: Meaning<'a>) -> Event<'a> {
-        let Self { object, entry_id, entry_time } = self.clone();
+    fn event<'a>(
+        &self,
+        body: &'a str,
+        channel: Channel,
+        meaning: Meaning<'a>,
+    ) -> Result<Event<'a>, Rejected<'a>> {
+        // Whoever reads it after us recurses, and so does its key.
+        if json::is_too_deep(body) {
+            return Err(Rejected { body, code: code::MALFORMED });
+        }
+        let Self { object, entry_id, entry_time, press } = self.clone();
         // Without its name we take an object for the one that we are subscribed to.
         let meaning = match object.as_deref() {
             None | Some(OBJECT) => meaning,
             Some(_) => meaning.of_a_stranger(),
         };
-        let is_test = entry_id.as_deref() == Some(TEST_ENTRY);
-        let press = is_test.then(|| entry_time.unwrap_or_default().to_string());
-        Event {
+        Ok(Event {
             body,
             action: meaning.action,
             channel,
@@ -222,13 +268,13 @@ impl Context {
             entry_time,
             field: meaning.field,
             is_own: meaning.is_own,
-            is_test,
-        }
+            is_test: press.is_some(),
+        })
     }
 }
 
-fn one(event: Event<'_>) -> Events<'_> {
-    Box::new(std::iter::once(Ok(event)))
+fn one<'a>(event: Result<Event<'a>, Rejected<'a>>) -> Events<'a> {
+    Box::new(std::iter::once(event))
 }
 
 fn rejected(body: &str, code: Code) -> Events<'_> {

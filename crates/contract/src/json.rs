@@ -1,6 +1,6 @@
 //! What every provider's JSON must respect before anybody parses it.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use serde::Deserialize as _;
 use serde_json::{Value, value::RawValue};
@@ -28,6 +28,38 @@ pub fn is_too_deep(text: &str) -> bool {
         }
     }
     false
+}
+
+/// The text with `\ufffd` for every escaped surrogate that has no other half (a text that was cut inside an emoji, then
+/// escaped): Rust's text cannot hold it, so no parser would take the value that it is in. Proved by
+/// `only_halves_without_the_other_half_are_mended`.
+pub fn mended(text: &str) -> Cow<'_, str> {
+    let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
+    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
+        at += found;
+        let next = text.get(at + 6..).and_then(escaped_unit);
+        match text.get(at..).and_then(escaped_unit) {
+            Some(0xd800..=0xdbff) if matches!(next, Some(0xdc00..=0xdfff)) => at += 12,
+            Some(0xd800..=0xdfff) => {
+                mended.push_str(text.get(copied..at).unwrap_or_default());
+                mended.push_str("\\ufffd");
+                at += 6;
+                copied = at;
+            }
+            // Any other escape: the character after the backslash is not the start of one.
+            _ => at = text.ceil_char_boundary(at + 2),
+        }
+    }
+    if copied == 0 {
+        return Cow::Borrowed(text);
+    }
+    mended.push_str(text.get(copied..).unwrap_or_default());
+    Cow::Owned(mended)
+}
+
+/// The code unit of a `\uXXXX` at the start of the text.
+fn escaped_unit(text: &str) -> Option<u16> {
+    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 /// The elements of `array`, each as the bytes that it has there, one by one: for whoever has a limit on their number.
@@ -91,7 +123,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::value::RawValue;
 
-    use super::{DEPTH_MAX, canonical, elements, is_too_deep};
+    use super::{DEPTH_MAX, canonical, elements, is_too_deep, mended};
 
     #[test]
     fn elements_are_the_bytes_between_the_commas() {
@@ -102,6 +134,18 @@ mod tests {
         );
         for none in ["[]", "[ ]", "", "{}", "7", "\"[1]\""] {
             assert_eq!(all(none), Vec::<&str>::new(), "{none}");
+        }
+    }
+
+    #[test]
+    fn only_halves_without_the_other_half_are_mended() {
+        for (text, whole) in [
+            (r#""\ud83d\ude00 \u00e1 ç \\ud83d""#, r#""\ud83d\ude00 \u00e1 ç \\ud83d""#),
+            (r#"{"a\ud83d":"\udc00\ud83d\ud83d\ude00"}"#, r#"{"a\ufffd":"\ufffd\ufffd\ud83d\ude00"}"#),
+            (r#""\ud83d"#, r#""\ufffd"#),
+            (r"\u+83d \ud8é \", r"\u+83d \ud8é \"),
+        ] {
+            assert_eq!(mended(text), whole);
         }
     }
 

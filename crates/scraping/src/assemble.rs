@@ -1,15 +1,14 @@
 //! From the bytes of a snapshot to the events that the edge would make of the same bytes.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use bus::Event;
 use bytes::Bytes;
 use contract::{
-    Code, Envelope, EventId,
+    Envelope, EventId,
     brightdata::{
-        DELIVERY, FORMAT_JSON, FORMAT_NDJSON, FORMAT_RAW, Limits, MALFORMED, NOTIFY, Part, Parts, Split,
-        Splitter, TYPE_EMPTY, TYPE_MALFORMED, TYPE_NOTIFY, TYPE_PART, empty_key, malformed_key, notify_key,
-        part_key,
+        DELIVERY, FORMAT_JSON, Group, Groups, Limits, NOTIFY, Splitter, TYPE_EMPTY, TYPE_NOTIFY,
+        content_type, empty_key, notify_key,
     },
     stream::{
         brightdata::{PROVIDER, STREAM},
@@ -34,142 +33,69 @@ pub(crate) struct About {
 
 /// Cuts a snapshot into events while it arrives.
 pub(crate) struct Assembler {
+    about: About,
     splitter: Splitter,
     groups: Groups,
-}
-
-/// What was cut out, on its way to events.
-struct Groups {
-    about: About,
-    limits: Limits,
-    parts: Parts,
-    /// Elements that are no records, and what is wrong with them.
-    bad: Parts,
-    bad_code: Option<Code>,
-    bad_number: u64,
-    records: usize,
-    rejected: usize,
-    ready: VecDeque<Event>,
+    /// Set at the end of a snapshot without records.
+    is_empty: bool,
 }
 
 impl Assembler {
     pub(crate) fn new(about: About, limits: Limits, record_max_bytes: usize) -> Self {
-        let groups = Groups {
-            about,
-            limits,
-            parts: Parts::new(limits),
-            bad: Parts::new(limits),
-            bad_code: None,
-            bad_number: 0,
-            records: 0,
-            rejected: 0,
-            ready: VecDeque::new(),
-        };
-        Self { splitter: Splitter::new(record_max_bytes, false), groups }
+        // There is no CSV, for we ask for JSON.
+        let (splitter, groups) = (Splitter::new(record_max_bytes, false), Groups::new(limits));
+        Self { about, splitter, groups, is_empty: false }
     }
 
     /// Takes some bytes, until there is an event or all of them are taken.
-    pub(crate) fn take(&mut self, input: &mut &[u8]) {
-        while self.groups.ready.is_empty() {
-            let Some(split) = self.splitter.next(input) else { return };
-            self.groups.add(&split);
+    pub(crate) fn take(&mut self, input: &mut &[u8]) -> Option<Event> {
+        loop {
+            if let Some(event) = self.next() {
+                return Some(event);
+            }
+            let split = self.splitter.next(input)?;
+            // A snapshot holds records only: its one object is a record too, and members of a wrapper say what we asked.
+            self.groups.take(&split);
         }
     }
 
     /// The snapshot is complete.
     pub(crate) fn end(&mut self) {
         while let Some(split) = self.splitter.end() {
-            self.groups.add(&split);
+            self.groups.take(&split);
         }
         self.groups.finish();
+        self.is_empty = self.counts() == (0, 0);
     }
 
+    /// The next event that is complete.
     pub(crate) fn next(&mut self) -> Option<Event> {
-        self.groups.ready.pop_front()
+        if std::mem::take(&mut self.is_empty) {
+            return Some(self.about.empty(self.groups.empty()));
+        }
+        self.groups.pop().map(|group| self.about.part(group))
     }
 
     /// Records, and what is none.
     pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.groups.records, self.groups.rejected)
-    }
-}
-
-impl Groups {
-    fn add(&mut self, split: &Split<'_>) {
-        match split {
-            // A snapshot holds records only: its one object is a record too.
-            Split::Record(record) | Split::Object(record) => {
-                self.records += 1;
-                if let Some(part) = self.parts.push(record) {
-                    self.ready.push_back(self.about.part(part));
-                }
-            }
-            // Members of a wrapper say what we asked for; there is no CSV, for we ask for JSON.
-            Split::Members(_) | Split::Header(_) => {}
-            Split::Rejected { code, bytes } => {
-                self.rejected += 1;
-                if self.bad_code != Some(*code) {
-                    self.flush_bad();
-                    self.bad_code = Some(*code);
-                }
-                if let Some(part) = self.bad.push(bytes) {
-                    self.malformed(*code, FORMAT_NDJSON, part.payload);
-                }
-            }
-            Split::Fragment { code, is_first, bytes } => {
-                self.rejected += usize::from(*is_first);
-                self.flush_bad();
-                self.malformed(*code, FORMAT_RAW, bytes.to_vec());
-            }
-        }
-    }
-
-    fn finish(&mut self) {
-        if let Some(part) = self.parts.finish() {
-            self.ready.push_back(self.about.part(part));
-        }
-        self.flush_bad();
-        if self.records + self.rejected == 0 {
-            self.ready.push_back(self.about.empty());
-        }
-    }
-
-    fn flush_bad(&mut self) {
-        let bad = std::mem::replace(&mut self.bad, Parts::new(self.limits)).finish();
-        if let (Some(part), Some(code)) = (bad, self.bad_code) {
-            self.malformed(code, FORMAT_NDJSON, part.payload);
-        }
-    }
-
-    fn malformed(&mut self, code: Code, format: &'static str, payload: Vec<u8>) {
-        self.bad_number += 1;
-        self.ready.push_back(self.about.malformed(code, self.bad_number, format, payload));
+        (self.groups.records(), self.groups.rejected())
     }
 }
 
 impl About {
-    fn part(&self, part: Part) -> Event {
-        let mut event = self.event(DELIVERY, TYPE_PART, FORMAT_NDJSON);
-        event.envelope.dedup_key = part_key(Some(&self.snapshot_id), part.number, &part.payload);
-        event.envelope.extensions.insert("part", part.mark().to_string());
-        event.payload = part.payload.into();
+    fn part(&self, group: Group) -> Event {
+        let mut event = self.event(group.token(), group.event_type(), group.format);
+        event.envelope.dedup_key = group.dedup_key(Some(&self.snapshot_id));
+        event.envelope.rejected = group.rejected;
+        event.envelope.extensions.insert("part", group.mark.to_string());
+        event.payload = group.payload.into();
         event
     }
 
-    fn malformed(&self, code: Code, number: u64, format: &str, payload: Vec<u8>) -> Event {
-        let mut event = self.event(MALFORMED, TYPE_MALFORMED, format);
-        event.envelope.dedup_key = malformed_key(Some(&self.snapshot_id), number, &payload);
-        event.envelope.extensions.insert("part", number.to_string());
-        event.envelope.rejected = Some(code);
-        event.payload = payload.into();
-        event
-    }
-
-    fn empty(&self) -> Event {
-        const NO_RECORDS: &[u8] = b"[]";
+    fn empty(&self, payload: Vec<u8>) -> Event {
         let mut event = self.event(DELIVERY, TYPE_EMPTY, FORMAT_JSON);
-        event.envelope.dedup_key = empty_key(Some(&self.snapshot_id), NO_RECORDS);
-        event.payload = Bytes::from_static(NO_RECORDS);
+        event.envelope.dedup_key = empty_key(Some(&self.snapshot_id), &payload);
+        event.payload = payload.into();
         event
     }
 
@@ -194,7 +120,7 @@ impl About {
                 event_type: event_type.to_owned(),
                 subject: Some(self.snapshot_id.clone()),
                 time: self.received_at,
-                content_type: "application/json".to_owned(),
+                content_type: content_type(format).to_owned(),
                 dedup_key: String::new(),
                 delivery_id: Some(self.delivery_id),
                 action: None,
@@ -204,5 +130,37 @@ impl About {
             },
             payload: Bytes::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The same keys as `contract::brightdata` has for this body, and the edge for a delivery of it.
+    #[test]
+    fn the_keys_of_a_known_body_are_those_of_a_delivered_one() {
+        let about = About {
+            snapshot_id: "s_1".to_owned(),
+            extensions: BTreeMap::new(),
+            delivery_id: Uuid::nil(),
+            received_at: OffsetDateTime::UNIX_EPOCH,
+        };
+        let mut assembler = Assembler::new(about, Limits { records: 3, bytes: 4_000 }, 100_000);
+        let mut events = Vec::new();
+        for mut piece in br#"[{"id":1}, 7,{ "id": 2}, nul]"#.chunks(5) {
+            events.extend(std::iter::from_fn(|| assembler.take(&mut piece)));
+            assert!(piece.is_empty());
+        }
+        assembler.end();
+        events.extend(std::iter::from_fn(|| assembler.next()));
+        assert_eq!(
+            events.iter().map(|event| event.envelope.dedup_key.as_str()).collect::<Vec<_>>(),
+            [
+                "bd:s_1:1:24aa28db84069a65f9ee0170a70b378e",
+                "bd:s_1:malformed:1:7902699be42c8a8e46fbbb4501726517",
+                "bd:s_1:malformed:2:99e6242759016035192f8efe5f53878a",
+            ]
+        );
     }
 }

@@ -5,7 +5,10 @@ use std::{collections::BTreeMap, time::Duration};
 use brightdata_api::{Body, Format, Snapshot, SnapshotId};
 use bus::{Bus, Event, PublishError, Publisher, Receipt, claim::Claims};
 use bytes::Bytes;
-use contract::{brightdata::Limits, stream::brightdata::STREAM};
+use contract::{
+    brightdata::{JobStatus, Limits},
+    stream::brightdata::STREAM,
+};
 use serde::Serialize;
 use store::scrape_requests::ScrapeRequest;
 use time::OffsetDateTime;
@@ -86,44 +89,75 @@ impl Scraping {
         now: OffsetDateTime,
     ) -> Result<Option<Fetched>, Error> {
         let known = self.find(snapshot_id).await?;
-        match self.api.snapshot(snapshot_id, Format::Json).await? {
-            Snapshot::NotReady => Ok(None),
-            Snapshot::Ready(body) => {
-                let about = about(snapshot_id, known.as_ref(), now);
-                self.bring_in(body, about, channel).await.map(Some)
+        let about = about(snapshot_id, known.as_ref(), now);
+        match self.api.snapshot(snapshot_id, Format::Json).await {
+            Ok(Snapshot::NotReady) => Ok(None),
+            Ok(Snapshot::Ready(body)) => {
+                self.bring_in(snapshot_id, Some(body), about, channel).await.map(Some)
             }
+            // There is nothing to download, which is news too: without it the job would be looked for again and again.
+            Err(brightdata_api::Error::Refused { .. }) if self.is_empty(snapshot_id).await? => {
+                self.bring_in(snapshot_id, None, about, channel).await.map(Some)
+            }
+            Err(error) => Err(error.into()),
         }
     }
 
-    async fn bring_in(&self, mut body: Body, about: About, channel: &Channel) -> Result<Fetched, Error> {
+    /// Whether a job is ready and found nothing. Proved by `a_snapshot_without_records_is_not_lost_for_ever`.
+    async fn is_empty(&self, snapshot_id: &SnapshotId) -> Result<bool, Error> {
+        let progress = self.api.progress(snapshot_id).await?;
+        let nothing = progress.record_count() == Some(0) && progress.error_count().unwrap_or_default() == 0;
+        Ok(nothing && progress.job_status() == Some(JobStatus::Completed))
+    }
+
+    async fn bring_in(
+        &self,
+        snapshot_id: &SnapshotId,
+        mut body: Option<Body>,
+        about: About,
+        channel: &Channel,
+    ) -> Result<Fetched, Error> {
         let delivery = &self.edge.delivery;
         // The same limits as at the edge, or a part that had arrived would not be known again.
         let limits = Limits { records: delivery.part_records_max, bytes: delivery.part_max_bytes };
         let mut assembler = Assembler::new(about, limits, delivery.record_max_bytes);
         let mut fetched = Fetched::default();
-        while let Some(chunk) = body.chunk().await.map_err(Error::Download)? {
+        let mut is_bare = body.is_some();
+        while let Some(chunk) = next(&mut body).await? {
+            is_bare &= chunk.is_empty();
             let mut rest = &chunk[..];
-            while !rest.is_empty() {
-                assembler.take(&mut rest);
-                fetched.publish_ready(&mut assembler, channel).await?;
+            while let Some(event) = assembler.take(&mut rest) {
+                fetched.publish(event, channel).await?;
             }
         }
+        // Without a byte there is not even an empty list. Taken for one, the job would never be looked for again.
+        if is_bare && !self.is_empty(snapshot_id).await? {
+            return Err(Error::NothingCame);
+        }
         assembler.end();
-        fetched.publish_ready(&mut assembler, channel).await?;
+        while let Some(event) = assembler.next() {
+            fetched.publish(event, channel).await?;
+        }
         (fetched.records, fetched.rejected) = assembler.counts();
         Ok(fetched)
     }
 }
 
 impl Fetched {
-    async fn publish_ready(&mut self, assembler: &mut Assembler, channel: &Channel) -> Result<(), Error> {
-        while let Some(event) = assembler.next() {
-            match channel.publish(event).await? {
-                Receipt { duplicate: true, .. } => self.duplicates += 1,
-                Receipt { duplicate: false, .. } => self.new += 1,
-            }
+    async fn publish(&mut self, event: Event, channel: &Channel) -> Result<(), Error> {
+        match channel.publish(event).await? {
+            Receipt { duplicate: true, .. } => self.duplicates += 1,
+            Receipt { duplicate: false, .. } => self.new += 1,
         }
         Ok(())
+    }
+}
+
+/// The next piece of a download; there may be nothing to download.
+async fn next(body: &mut Option<Body>) -> Result<Option<Bytes>, Error> {
+    match body {
+        Some(body) => body.chunk().await.map_err(Error::Download),
+        None => Ok(None),
     }
 }
 

@@ -16,12 +16,18 @@ use brightdata_api::{BrightDataApi, Progress, SnapshotId};
 use config::{EdgeProvider, Secret, Settings};
 use contract::stream::brightdata::PROVIDER;
 use sqlx::PgPool;
-use store::scrape_requests::{self, ScrapeRequest};
+use store::{
+    Turn,
+    scrape_requests::{self, ScrapeRequest},
+};
 
 pub use error::Error;
 pub use fetch::{Channel, Fetched};
 pub use lost::{Lost, Missing};
 pub use trigger::{Job, Triggered};
+
+/// Name of the turn to bring in what is lost.
+pub const TURN: &str = "weir: lost deliveries of Bright Data";
 
 /// Jobs, with the API that runs them and the database that remembers them.
 #[derive(Debug)]
@@ -74,6 +80,14 @@ impl Scraping {
         let about = |word: fn(&ScrapeRequest) -> Option<&str>| known.as_ref().and_then(word);
         let endpoint = self.endpoint(about(|it| it.platform.as_deref()), about(|it| it.kind.as_deref()))?;
         Ok(self.api.deliver(snapshot_id, &endpoint, None).await?)
+    }
+
+    /// The turn to bring in what is lost; `None`: another process is doing it, and two would download everything twice.
+    ///
+    /// # Errors
+    /// The database fails.
+    pub async fn turn(&self) -> Result<Option<Turn>, Error> {
+        Ok(Turn::take(&self.pool, TURN).await?)
     }
 
     async fn find(&self, snapshot_id: &SnapshotId) -> Result<Option<ScrapeRequest>, Error> {

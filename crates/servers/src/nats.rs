@@ -45,10 +45,20 @@ pub struct Nats {
 impl Nats {
     /// Starts it and waits until it answers.
     pub fn start(server: &NatsServer, options: &NatsOptions) -> anyhow::Result<Self> {
+        Self::start_with(server, options, str::to_owned)
+    }
+
+    /// The same with another configuration, made of the shipped one by `edit`: a member of a cluster, or the limits of a
+    /// server that promises less.
+    pub fn start_with(
+        server: &NatsServer,
+        options: &NatsOptions,
+        edit: impl FnOnce(&str) -> String,
+    ) -> anyhow::Result<Self> {
         fs::create_dir_all(&options.directory)
             .with_context(|| format!("cannot create {}", options.directory.display()))?;
         let config = options.directory.join("nats-server.conf");
-        fs::write(&config, CONFIG).with_context(|| format!("cannot write {}", config.display()))?;
+        fs::write(&config, edit(CONFIG)).with_context(|| format!("cannot write {}", config.display()))?;
         // Between the choice of a free port and its use somebody else may take it.
         for _ in 0..4 {
             let (port, monitor_port) = (options.port.map_or_else(port::free, Ok)?, port::free()?);

@@ -61,12 +61,21 @@ pub struct Postgres {
 impl Postgres {
     /// Creates the data folder if there is none, starts the server and waits until it takes connections.
     pub fn start(server: &PostgresBin, options: &PostgresOptions) -> anyhow::Result<Self> {
+        Self::start_with(server, options, &[])
+    }
+
+    /// The same with more settings, `name=value`.
+    pub fn start_with(
+        server: &PostgresBin,
+        options: &PostgresOptions,
+        more: &[&str],
+    ) -> anyhow::Result<Self> {
         let user = User::unprivileged()?;
         let cluster = Cluster::open(server, options, user)?;
         // Between the choice of a free port and its use somebody else may take it.
         for _ in 0..4 {
             let port = options.port.map_or_else(port::free, Ok)?;
-            let process = launch(server, options, &cluster, port).start()?;
+            let process = launch(server, options, &cluster, port, more).start()?;
             let mut postgres =
                 Self { process, cluster: cluster.clone(), password: options.password.clone(), port };
             match postgres.wait_until_ready(server) {
@@ -165,7 +174,13 @@ impl Postgres {
     }
 }
 
-fn launch(server: &PostgresBin, options: &PostgresOptions, cluster: &Cluster, port: u16) -> Launch {
+fn launch(
+    server: &PostgresBin,
+    options: &PostgresOptions,
+    cluster: &Cluster,
+    port: u16,
+    more: &[&str],
+) -> Launch {
     let mut settings = vec![
         "listen_addresses=127.0.0.1".to_owned(),
         format!("port={port}"),
@@ -178,6 +193,7 @@ fn launch(server: &PostgresBin, options: &PostgresOptions, cluster: &Cluster, po
     if options.durability == Durability::Throwaway {
         settings.extend(["fsync=off", "full_page_writes=off"].map(str::to_owned));
     }
+    settings.extend(more.iter().map(|&setting| setting.to_owned()));
     Launch::new("PostgreSQL", server.program("postgres"), &options.log)
         .args(["-D".as_ref(), cluster.data().as_os_str()])
         .args(settings.iter().flat_map(|setting| ["-c", setting]))

@@ -1,6 +1,6 @@
 //! Reading a body with a cap on its size and on its time.
 
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::{Body, HttpBody as _},
@@ -8,11 +8,49 @@ use axum::{
 };
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::error::Refusal;
 
 /// What is allocated on the word of a `Content-Length` alone.
-const TRUST_MAX: usize = 1 << 20;
+const TRUST_MAX: usize = FREE_BYTES;
+
+/// Bodies up to this size take no [`Room`]: there are at most as many as requests in flight.
+const FREE_BYTES: usize = 64 * 1024;
+const BLOCK_BYTES: usize = 64 * 1024;
+
+/// Memory for bodies that are held whole, over all requests. A signed body is held before anybody knows whose it is, so
+/// without an end to it strangers could fill the memory
+/// (`strangers_with_large_bodies_neither_fill_the_memory_nor_shut_out_small_ones`).
+pub(crate) struct Room(Arc<Semaphore>);
+
+/// A body, and the room that it takes.
+#[derive(Debug)]
+pub(crate) struct Held {
+    pub(crate) bytes: Bytes,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Room {
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self(Arc::new(Semaphore::new((max_bytes / BLOCK_BYTES).clamp(1, Semaphore::MAX_PERMITS))))
+    }
+
+    /// Makes `taken` enough for a body of `bytes`.
+    fn extend(&self, taken: &mut Option<OwnedSemaphorePermit>, bytes: usize) -> Result<(), Refusal> {
+        let blocks = bytes.saturating_sub(FREE_BYTES).div_ceil(BLOCK_BYTES);
+        let missing = blocks.saturating_sub(taken.as_ref().map_or(0, OwnedSemaphorePermit::num_permits));
+        if missing > 0 {
+            let missing = u32::try_from(missing).unwrap_or(u32::MAX);
+            let more = self.0.clone().try_acquire_many_owned(missing).map_err(|_| Refusal::Overloaded)?;
+            match taken {
+                Some(taken) => taken.merge(more),
+                None => *taken = Some(more),
+            }
+        }
+        Ok(())
+    }
+}
 
 /// The whole body, at most `limit` bytes of it, within `timeout`. What says that it is longer is refused unread.
 pub(crate) async fn read(
@@ -20,9 +58,11 @@ pub(crate) async fn read(
     body: Body,
     limit: usize,
     timeout: Duration,
-) -> Result<Bytes, Refusal> {
+    room: &Room,
+) -> Result<Held, Refusal> {
     let declared = declared_length(headers, limit)?;
-    tokio::time::timeout(timeout, collect(body, declared, limit)).await.unwrap_or(Err(Refusal::BodyTimeout))
+    let collecting = collect(body, declared, limit, room);
+    tokio::time::timeout(timeout, collecting).await.unwrap_or(Err(Refusal::BodyTimeout))
 }
 
 /// What the body says of its length, if that is allowed.
@@ -35,11 +75,15 @@ pub(crate) fn declared_length(headers: &HeaderMap, limit: usize) -> Result<Optio
     Ok(declared)
 }
 
-async fn collect(mut body: Body, declared: Option<u64>, limit: usize) -> Result<Bytes, Refusal> {
-    let Some(first) = next(&mut body, limit).await? else { return Ok(Bytes::new()) };
+async fn collect(mut body: Body, declared: Option<u64>, limit: usize, room: &Room) -> Result<Held, Refusal> {
+    let mut taken = None;
+    let Some(first) = next(&mut body, limit).await? else {
+        return Ok(Held { bytes: Bytes::new(), _room: None });
+    };
+    room.extend(&mut taken, first.len())?;
     if body.is_end_stream() {
         // Nearly every webhook: the bytes are those that came off the socket, not a copy.
-        return Ok(first);
+        return Ok(Held { bytes: first, _room: taken });
     }
     let declared = declared.and_then(|length| usize::try_from(length).ok()).unwrap_or_default();
     let mut whole = BytesMut::with_capacity(declared.min(TRUST_MAX).max(first.len()));
@@ -48,9 +92,10 @@ async fn collect(mut body: Body, declared: Option<u64>, limit: usize) -> Result<
         Refusal::TooLarge { .. } => Refusal::TooLarge { limit_bytes: limit },
         other => other,
     })? {
+        room.extend(&mut taken, whole.len() + data.len())?;
         whole.extend_from_slice(&data);
     }
-    Ok(whole.freeze())
+    Ok(Held { bytes: whole.freeze(), _room: taken })
 }
 
 /// The next piece of data that is not empty, at most `room` bytes.
@@ -75,6 +120,10 @@ mod tests {
 
     const MINUTE: Duration = Duration::from_mins(1);
 
+    fn room() -> Room {
+        Room::new(1)
+    }
+
     fn chunks(chunks: &'static [&'static str]) -> Body {
         Body::from_stream(stream::iter(chunks).map_ok_bytes())
     }
@@ -92,36 +141,53 @@ mod tests {
     #[tokio::test]
     async fn a_body_in_one_piece_is_not_copied() {
         let sent = Bytes::from_static(b"{\"id\":1}");
-        let read = read(&HeaderMap::new(), Body::from(sent.clone()), 8, MINUTE).await.unwrap();
-        assert_eq!(read.as_ptr(), sent.as_ptr());
+        let read = read(&HeaderMap::new(), Body::from(sent.clone()), 8, MINUTE, &room()).await.unwrap();
+        assert_eq!(read.bytes.as_ptr(), sent.as_ptr());
     }
 
     #[tokio::test]
     async fn pieces_are_joined_up_to_the_limit_and_not_beyond() {
         let body = || chunks(&["ab", "", "cd", "e"]);
-        assert_eq!(read(&HeaderMap::new(), body(), 5, MINUTE).await.unwrap(), "abcde");
+        assert_eq!(read(&HeaderMap::new(), body(), 5, MINUTE, &room()).await.unwrap().bytes, "abcde");
         for limit in [0, 1, 2, 3, 4] {
-            let refusal = read(&HeaderMap::new(), body(), limit, MINUTE).await.unwrap_err();
+            let refusal = read(&HeaderMap::new(), body(), limit, MINUTE, &room()).await.unwrap_err();
             assert!(
                 matches!(refusal, Refusal::TooLarge { limit_bytes } if limit_bytes == limit),
                 "{limit}: {refusal:?}"
             );
         }
-        assert_eq!(read(&HeaderMap::new(), Body::empty(), 0, MINUTE).await.unwrap(), "");
+        assert_eq!(read(&HeaderMap::new(), Body::empty(), 0, MINUTE, &room()).await.unwrap().bytes, "");
     }
 
     #[tokio::test]
     async fn a_length_above_the_limit_is_refused_unread() {
         let headers = HeaderMap::from_iter([(header::CONTENT_LENGTH, "6".parse().unwrap())]);
         let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
-        let refusal = read(&headers, never, 5, MINUTE).await.unwrap_err();
+        let refusal = read(&headers, never, 5, MINUTE, &room()).await.unwrap_err();
         assert!(matches!(refusal, Refusal::TooLarge { limit_bytes: 5 }));
     }
 
     #[tokio::test(start_paused = true)]
     async fn a_body_that_never_comes_is_cut_off() {
         let never = Body::from_stream(stream::pending::<Result<Bytes, Infallible>>());
-        let refusal = read(&HeaderMap::new(), never, 5, MINUTE).await.unwrap_err();
+        let refusal = read(&HeaderMap::new(), never, 5, MINUTE, &room()).await.unwrap_err();
         assert!(matches!(refusal, Refusal::BodyTimeout));
+    }
+
+    #[tokio::test]
+    async fn large_bodies_share_their_room_and_give_it_back() {
+        let room = Room::new(3 * BLOCK_BYTES);
+        let held = async |pieces: usize| {
+            let piece = Ok::<_, Infallible>(Bytes::from(vec![b'x'; BLOCK_BYTES]));
+            let body = Body::from_stream(stream::iter(vec![piece; pieces]));
+            read(&HeaderMap::new(), body, usize::MAX, MINUTE, &room).await
+        };
+        let small = [held(1).await.unwrap(), held(1).await.unwrap()];
+        let large = held(3).await.unwrap();
+        assert_eq!(large.bytes.len(), 3 * BLOCK_BYTES);
+        assert!(matches!(held(3).await, Err(Refusal::Overloaded)));
+        assert_eq!(held(2).await.unwrap().bytes.len(), 2 * BLOCK_BYTES, "what was refused holds nothing");
+        drop((small, large));
+        held(4).await.unwrap();
     }
 }

@@ -19,6 +19,7 @@ use uuid::Uuid;
 pub(crate) use observe::Exchange;
 
 use crate::{
+    body::Room,
     error::{REQUEST_ID, Refusal},
     gate::Gate,
     handshake,
@@ -31,6 +32,7 @@ use crate::{
 /// What every request works with.
 pub(crate) struct App {
     pub(crate) gate: Gate,
+    pub(crate) bodies: Room,
     pub(crate) publisher: Publisher,
     pub(crate) refusals: Refusals,
     pub(crate) metrics: Arc<Metrics>,

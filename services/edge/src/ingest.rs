@@ -81,14 +81,17 @@ impl Ingest {
                 .stream(streaming, Begun { exchange, head, verdict, received_at, standing }, body)
                 .await;
         }
-        let body = body::read(&parts.headers, body, provider.body_max_bytes, provider.body_timeout).await?;
-        if verdict != Verdict::Allow && !provider.provider.authenticate_body(&head, &body) {
+        let (limit, timeout) = (provider.body_max_bytes, provider.body_timeout);
+        // Its room is given back when everything is published: until then the events share its memory.
+        let held = body::read(&parts.headers, body, limit, timeout, &app.bodies).await?;
+        let body = &held.bytes;
+        if verdict != Verdict::Allow && !provider.provider.authenticate_body(&head, body) {
             return Err(Refusal::Unauthorized);
         }
         let standing = provider.limit.check().map_err(Refusal::RateLimited)?.tighter(admitted.standing);
         app.metrics.body(provider.name, body.len());
         exchange.trace(provider.trust_traceparent);
-        let drafts = provider.provider.split(&head, &body, provider.events_max);
+        let drafts = provider.provider.split(&head, body, provider.events_max);
         let drafts = drafts.map_err(|code| Refusal::Invalid { code, rejected: 0 })?;
         if drafts.len() > provider.events_max {
             return Err(Refusal::TooManyEvents { limit_events: provider.events_max });

@@ -66,7 +66,8 @@ fn fitting(draft: Draft, max_bytes: usize) -> Draft {
 }
 
 pub(crate) fn event(draft: Draft, provider: &Registered, delivery: Delivery) -> Event {
-    let content_type = content_type(&draft).to_owned();
+    let format = draft.extensions.get("format").map_or("", String::as_str);
+    let content_type = brightdata::content_type(format).to_owned();
     Event {
         stream: provider.stream(),
         subject: ingest_subject(provider.name, draft.token),
@@ -85,16 +86,6 @@ pub(crate) fn event(draft: Draft, provider: &Registered, delivery: Delivery) -> 
             extensions: draft.extensions,
         },
         payload: draft.payload,
-    }
-}
-
-/// Of what a draft says of its format; JSON unless it says otherwise.
-fn content_type(draft: &Draft) -> &'static str {
-    match draft.extensions.get("format").map(String::as_str) {
-        Some(brightdata::FORMAT_NDJSON) => "application/x-ndjson",
-        Some(brightdata::FORMAT_CSV) => "text/csv",
-        Some(brightdata::FORMAT_RAW) => "application/octet-stream",
-        _ => "application/json",
     }
 }
 

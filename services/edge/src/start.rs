@@ -14,6 +14,7 @@ use tracing::info;
 
 use crate::{
     address::Proxies,
+    body::Room,
     files,
     gate::Gate,
     http::{self, App},
@@ -54,6 +55,7 @@ impl SettingError {
 pub struct Edge {
     providers: Vec<Arc<Registered>>,
     gate: Gate,
+    bodies: Room,
     tls: Option<TlsAcceptor>,
     limits: Limits,
 }
@@ -102,6 +104,7 @@ impl Edge {
                 rate,
                 in_flight: Arc::new(Semaphore::new(settings.requests_in_flight_max)),
             },
+            bodies: Room::new(settings.bodies_max_bytes),
             tls,
             limits: Limits {
                 connections_max: settings.connections_max,
@@ -140,6 +143,7 @@ impl Edge {
         let proxies = self.gate.proxies.clone();
         let app = Arc::new(App {
             gate: self.gate,
+            bodies: self.bodies,
             publisher: open.publisher,
             refusals: Refusals::new(metrics.clone()),
             metrics: metrics.clone(),

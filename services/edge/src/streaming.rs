@@ -16,7 +16,10 @@ use axum::{
 use bytes::Bytes;
 use serde_json::Value;
 use time::OffsetDateTime;
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::{Instant, timeout_at},
+};
 use tracing::{Instrument as _, debug};
 use uuid::Uuid;
 
@@ -69,18 +72,41 @@ pub(crate) trait Intake: Send {
 /// Bounds over all deliveries of one provider.
 pub(crate) struct Bounds {
     deliveries: Arc<Semaphore>,
-    parts: Arc<Semaphore>,
+    parts: PartsInFlight,
     spool_dir: Option<PathBuf>,
+}
+
+/// Room for parts whose acknowledgement is awaited, in parts of full size: a record that is larger takes the room of as
+/// many as it is long, so that the bytes are bounded whatever the records are
+/// (`records_of_five_megabytes_cost_no_more_than_small_ones`).
+#[derive(Clone)]
+struct PartsInFlight {
+    room: Arc<Semaphore>,
+    max: u32,
+    part_bytes: usize,
 }
 
 impl Bounds {
     pub(crate) fn new(settings: &config::EdgeDelivery) -> Self {
         let permits = |count: usize| Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)));
+        let max = u32::try_from(settings.parts_in_flight_max).unwrap_or(u32::MAX);
         Self {
             deliveries: permits(settings.deliveries_in_flight_max),
-            parts: permits(settings.parts_in_flight_max),
+            parts: PartsInFlight {
+                room: permits(settings.parts_in_flight_max),
+                max,
+                part_bytes: settings.part_max_bytes,
+            },
             spool_dir: settings.spool_dir.clone(),
         }
+    }
+}
+
+impl PartsInFlight {
+    /// Waits for room. One that is larger than all of it waits until it is alone.
+    async fn room_for(self, bytes: usize) -> Result<OwnedSemaphorePermit, Refusal> {
+        let parts = u32::try_from(bytes.div_ceil(self.part_bytes.max(1))).unwrap_or(u32::MAX);
+        self.room.acquire_many_owned(parts.clamp(1, self.max)).await.map_err(|_| Refusal::Internal)
     }
 }
 
@@ -105,14 +131,17 @@ impl Ingest {
         body: Body,
     ) -> Result<Response<Body>, Refusal> {
         let Self { app, provider, .. } = self;
-        let bounds = streaming.bounds();
+        let (bounds, began) = (streaming.bounds(), Instant::now());
+        // The sender waits for one answer, whatever is done before it.
+        let answer_by = began + provider.answer_timeout;
         let _place = bounds.deliveries.try_acquire().map_err(|_| Refusal::Overloaded)?;
         let limit = provider.body_max_bytes;
         body::declared_length(begun.head.headers, limit)?;
-        let mut source = Source::wire(body, limit, Instant::now() + provider.body_timeout);
+        let mut source = Source::wire(body, limit, began + provider.body_timeout);
         if begun.verdict != Verdict::Allow {
             let check = streaming.check(&begun.head);
-            source = source.checked(check, bounds.spool_dir.as_deref()).await?;
+            let checked = source.checked(check, bounds.spool_dir.as_deref());
+            source = timeout_at(answer_by, checked).await.map_err(|_| Refusal::TooSlow)??;
         }
         let standing = provider.limit.check().map_err(Refusal::RateLimited)?.tighter(begun.standing);
         begun.exchange.trace(provider.trust_traceparent);
@@ -122,8 +151,7 @@ impl Ingest {
         let publishing = Publishing::new(app, provider, delivery, bounds.parts.clone());
         let tally = drive(intake.as_mut(), &mut source, publishing).instrument(begun.exchange.span.clone());
         // What is stored when the time is over is a duplicate when the sender comes again.
-        let tally =
-            tokio::time::timeout(provider.answer_timeout, tally).await.map_err(|_| Refusal::TooSlow)??;
+        let tally = timeout_at(answer_by, tally).await.map_err(|_| Refusal::TooSlow)??;
         app.metrics.body(provider.name, source.taken());
         app.metrics.tally(provider.name, &tally);
         debug!(

@@ -1,4 +1,4 @@
-//! Records grouped into parts, each of which is one event.
+//! Elements grouped into parts, each bounded in number and bytes.
 
 use std::{fmt, str::FromStr};
 
@@ -11,19 +11,6 @@ pub struct Limits {
     pub bytes: usize,
 }
 
-/// Some records of a delivery, next to one another.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Part {
-    /// Its place in the delivery, from 1.
-    pub number: u64,
-    /// Whether it is the delivery's last one.
-    pub is_last: bool,
-    /// How many records it holds.
-    pub records: usize,
-    /// The records, one a line; of CSV, after the header row.
-    pub payload: Vec<u8>,
-}
-
 /// Value of the extension `part`: `3`, and of the last one `7/7`. Who has seen the last one knows how many there are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PartMark {
@@ -31,13 +18,6 @@ pub struct PartMark {
     pub number: u64,
     /// Whether it is the delivery's last one.
     pub is_last: bool,
-}
-
-impl Part {
-    /// The value of the extension `part`.
-    pub fn mark(&self) -> PartMark {
-        PartMark { number: self.number, is_last: self.is_last }
-    }
 }
 
 impl fmt::Display for PartMark {
@@ -59,9 +39,17 @@ impl FromStr for PartMark {
     }
 }
 
-/// Groups records. A part is complete when the next record does not fit, so that the last one is known to be the last.
+/// Some elements, next to one another.
 #[derive(Debug)]
-pub struct Parts {
+pub(super) struct Part {
+    pub(super) mark: PartMark,
+    /// The elements, one a line; of CSV, after the header row.
+    pub(super) payload: Vec<u8>,
+}
+
+/// Groups elements. A part is complete when the next record does not fit, so that the last one is known to be the last.
+#[derive(Debug)]
+pub(super) struct Parts {
     limits: Limits,
     /// Row that every part begins with.
     header: Vec<u8>,
@@ -72,17 +60,17 @@ pub struct Parts {
 
 impl Parts {
     /// No records yet.
-    pub fn new(limits: Limits) -> Self {
+    pub(super) fn new(limits: Limits) -> Self {
         Self { limits, header: Vec::new(), payload: Vec::new(), records: 0, number: 0 }
     }
 
     /// Begins every part with this row.
-    pub fn set_header(&mut self, header: &[u8]) {
+    pub(super) fn set_header(&mut self, header: &[u8]) {
         header.clone_into(&mut self.header);
     }
 
     /// Adds a record; gives the part before it, if that is complete.
-    pub fn push(&mut self, record: &[u8]) -> Option<Part> {
+    pub(super) fn push(&mut self, record: &[u8]) -> Option<Part> {
         let fits = self.records < self.limits.records
             && self.payload.len().saturating_add(record.len() + 1) <= self.limits.bytes;
         let complete = if self.records == 0 || fits { None } else { self.take(false) };
@@ -97,8 +85,13 @@ impl Parts {
         complete
     }
 
+    /// How many parts there were so far.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+
     /// The last part.
-    pub fn finish(&mut self) -> Option<Part> {
+    pub(super) fn finish(&mut self) -> Option<Part> {
         self.take(true)
     }
 
@@ -107,7 +100,8 @@ impl Parts {
             return None;
         }
         self.number += 1;
-        let records = std::mem::take(&mut self.records);
-        Some(Part { number: self.number, is_last, records, payload: std::mem::take(&mut self.payload) })
+        self.records = 0;
+        let mark = PartMark { number: self.number, is_last };
+        Some(Part { mark, payload: std::mem::take(&mut self.payload) })
     }
 }

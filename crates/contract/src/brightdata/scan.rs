@@ -45,8 +45,9 @@ impl Scanner {
         Self { depth: 1, deepest: 1, ..Self::default() }
     }
 
-    /// Goes into the array that [`Step::Array`] told of.
-    pub(super) fn enter_array(&mut self) {
+    /// Goes into the array that [`Step::Array`] told of, and tells of later ones or not.
+    pub(super) fn enter_array(&mut self, tells_arrays: bool) {
+        self.tells_arrays = tells_arrays;
         self.open(true);
     }
 

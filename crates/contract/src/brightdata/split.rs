@@ -9,9 +9,7 @@ mod read;
 
 use std::ops::Range;
 
-use serde_json::{Map, Value};
-
-use super::{csv::Row, scan::Scanner};
+use super::{Notice, csv::Row, scan::Scanner};
 use crate::Code;
 
 /// Most bytes of one fragment.
@@ -28,8 +26,8 @@ pub enum Split<'a> {
     Header(&'a [u8]),
     /// The body's only object, which may be a record or a control body, see [`Body::of`](super::Body::of).
     Object(&'a [u8]),
-    /// Members beside the records, of a wrapper. Its records may come before or after.
-    Members(Map<String, Value>),
+    /// What the members of a wrapper say that stand beside its records. These may come before or after.
+    Members(Box<Notice>),
     /// An element or a line that is no record.
     Rejected {
         /// What is wrong with it.
@@ -48,8 +46,22 @@ pub enum Split<'a> {
     },
 }
 
+impl Split<'_> {
+    /// The bytes of it.
+    pub fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Record(bytes)
+            | Self::Header(bytes)
+            | Self::Object(bytes)
+            | Self::Rejected { bytes, .. }
+            | Self::Fragment { bytes, .. } => bytes,
+            Self::Members(_) => &[],
+        }
+    }
+}
+
 /// Cuts one body. What it finds depends on the body's bytes alone, not on the pieces that they arrive in
-/// (`a_body_gives_the_same_parts_however_it_is_cut`).
+/// (`a_body_gives_the_same_groups_however_it_is_cut`).
 #[derive(Debug)]
 pub struct Splitter {
     mode: Mode,
@@ -118,7 +130,7 @@ enum Found {
     Record(Range<usize>, bool),
     Header(Range<usize>),
     Object(Range<usize>),
-    Members(Map<String, Value>),
+    Members(Box<Notice>),
     Rejected(Code, Range<usize>),
     Fragment(Spill, usize),
 }
@@ -240,7 +252,7 @@ impl Splitter {
                 one_line(bytes);
                 Split::Object(bytes)
             }
-            Found::Members(members) => Split::Members(members),
+            Found::Members(notice) => Split::Members(notice),
             Found::Rejected(code, _) => Split::Rejected { code, bytes },
             Found::Fragment(Spill { code, is_first, .. }, _) => Split::Fragment { code, is_first, bytes },
         }

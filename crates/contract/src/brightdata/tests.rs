@@ -9,11 +9,11 @@ struct Reading {
     records: Vec<String>,
     object: Option<String>,
     header: Option<String>,
-    members: Vec<String>,
+    members: Vec<Notice>,
     rejected: Vec<(Code, String)>,
     /// Code and first 80 bytes of what could not be taken apart, and its length.
     rest: Vec<(Code, String, usize)>,
-    parts: Vec<Part>,
+    groups: Vec<Group>,
 }
 
 const RECORD_MAX: usize = 2_000;
@@ -21,21 +21,22 @@ const LIMITS: Limits = Limits { records: 7, bytes: 300 };
 
 fn read_in(body: &[u8], takes_csv: bool, mut pieces: impl FnMut(usize) -> usize) -> Reading {
     let mut splitter = Splitter::new(RECORD_MAX, takes_csv);
-    let mut parts = Parts::new(LIMITS);
+    let mut groups = Groups::new(LIMITS);
     let mut reading = Reading::default();
     let mut rest = body;
     while !rest.is_empty() {
         let (mut piece, after) = rest.split_at(pieces(rest.len()).clamp(1, rest.len()));
         while let Some(split) = splitter.next(&mut piece) {
-            reading.add(split, &mut parts);
+            reading.add(split, &mut groups);
         }
         assert!(piece.is_empty(), "None means that all of it was taken");
         rest = after;
     }
     while let Some(split) = splitter.end() {
-        reading.add(split, &mut parts);
+        reading.add(split, &mut groups);
     }
-    reading.parts.extend(parts.finish());
+    groups.finish();
+    reading.groups.extend(std::iter::from_fn(|| groups.pop()));
     reading
 }
 
@@ -53,19 +54,15 @@ fn read_csv(body: &str) -> Reading {
 }
 
 impl Reading {
-    fn add(&mut self, split: Split<'_>, parts: &mut Parts) {
+    fn add(&mut self, split: Split<'_>, groups: &mut Groups) {
+        groups.take(&split);
+        self.groups.extend(std::iter::from_fn(|| groups.pop()));
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         match split {
-            Split::Record(record) => {
-                self.parts.extend(parts.push(record));
-                self.records.push(text(record));
-            }
-            Split::Header(header) => {
-                parts.set_header(header);
-                self.header = Some(text(header));
-            }
+            Split::Record(record) => self.records.push(text(record)),
+            Split::Header(header) => self.header = Some(text(header)),
             Split::Object(object) => self.object = Some(text(object)),
-            Split::Members(members) => self.members.push(serde_json::Value::Object(members).to_string()),
+            Split::Members(notice) => self.members.push(*notice),
             Split::Rejected { code, bytes } => self.rejected.push((code, text(bytes))),
             Split::Fragment { code, is_first: true, bytes } => {
                 self.rest.push((code, text(bytes.get(..80).unwrap_or(bytes)), bytes.len()));
@@ -99,12 +96,19 @@ fn every_form_of_records_is_understood_byte_by_byte() {
 #[test]
 fn a_wrappers_members_are_known_before_or_after_its_records() {
     let before = read(r#"{"snapshot_id":"s_1","platform":"instagram","data":[{"id":1}]}"#);
-    assert_eq!(before.members, [r#"{"platform":"instagram","snapshot_id":"s_1"}"#, "{}"]);
+    let said = |snapshot: &str, platform: Option<&str>| Notice {
+        snapshot_id: Some(snapshot.to_owned()),
+        platform: platform.map(str::to_owned),
+        ..Notice::default()
+    };
+    assert_eq!(before.members, [said("s_1", Some("instagram")), Notice::default()]);
     let after = read(r#"{"data":[{"id":1}],"snapshot_id":"s_1","n":[1]}"#);
-    assert_eq!(after.members, ["{}", r#"{"n":[1],"snapshot_id":"s_1"}"#]);
+    assert_eq!(after.members, [Notice::default(), said("s_1", None)]);
     let none = read(r#"{"snapshot_id":"s_1","data":[]}"#);
     assert!(none.records.is_empty() && none.object.is_none());
-    assert_eq!(none.members, [r#"{"snapshot_id":"s_1"}"#, "{}"]);
+    assert_eq!(none.members, [said("s_1", None), Notice::default()]);
+    let nobodys = read(r#"{"snapshot_id":null,"data":[{"id":1}]}"#);
+    assert_eq!((nobodys.records.len(), nobodys.members.len()), (1, 2));
 }
 
 #[test]
@@ -229,7 +233,8 @@ fn rows_may_hold_line_breaks_in_quotes() {
     let reading = read_csv("url,text\r\nhttps://x,\"a \"\"b\"\"\nc\"\r\n\r\nhttps://y,z");
     assert_eq!(reading.header.as_deref(), Some("url,text"));
     assert_eq!(reading.records, ["https://x,\"a \"\"b\"\"\nc\"", "https://y,z"]);
-    assert_eq!(reading.parts[0].payload, b"url,text\nhttps://x,\"a \"\"b\"\"\nc\"\nhttps://y,z");
+    assert_eq!(reading.groups[0].format, FORMAT_CSV);
+    assert_eq!(reading.groups[0].payload, b"url,text\nhttps://x,\"a \"\"b\"\"\nc\"\nhttps://y,z");
     assert_eq!(read_csv("[{\"id\":1}]").records.len(), 1, "JSON is JSON");
     assert_eq!(read_csv("url,text\n").header.as_deref(), Some("url,text"));
 }
@@ -238,15 +243,16 @@ fn rows_may_hold_line_breaks_in_quotes() {
 fn a_part_is_bounded_in_records_and_bytes_and_the_last_one_is_marked() {
     let body = |count: usize| format!("[{}]", vec![r#"{"id":1}"#; count].join(","));
     let numbers = |reading: &Reading| -> Vec<(String, usize)> {
-        reading.parts.iter().map(|part| (part.mark().to_string(), part.records)).collect()
+        let lines = |group: &Group| group.payload.split(|byte| *byte == b'\n').count();
+        reading.groups.iter().map(|group| (group.mark.to_string(), lines(group))).collect()
     };
     let (one, two) = (("1/1".to_owned(), 7), vec![("1".to_owned(), 7), ("2/2".to_owned(), 1)]);
     assert_eq!(numbers(&read(&body(7))), [one]);
     assert_eq!(numbers(&read(&body(8))), two);
     let large = format!(r#"{{"x":"{}"}}"#, "y".repeat(400));
     let reading = read(&format!("[{{}},{large},{{}}]"));
-    assert_eq!(reading.parts.iter().map(|part| part.records).collect::<Vec<_>>(), [1, 1, 1]);
-    assert_eq!(reading.parts[1].payload, large.as_bytes());
+    assert_eq!(numbers(&reading).iter().map(|(_, lines)| *lines).collect::<Vec<_>>(), [1, 1, 1]);
+    assert_eq!(reading.groups[1].payload, large.as_bytes());
     for mark in ["3", "7/7"] {
         assert_eq!(mark.parse::<PartMark>().unwrap().to_string(), mark);
     }
@@ -337,13 +343,13 @@ proptest! {
         let reading = read_in(body.as_bytes(), false, |_| sizes.next().unwrap());
         let expected: Vec<_> = records.iter().map(|record| record.replace('\n', " ")).collect();
         prop_assert_eq!(&reading.records, &expected);
-        let lines: Vec<u8> = reading.parts.iter().map(|part| part.payload.clone()).collect::<Vec<_>>().join(&b'\n');
-        prop_assert_eq!(lines, expected.join("\n").into_bytes());
-        prop_assert!(reading.parts.iter().all(|part| part.records <= LIMITS.records));
+        let parts: Vec<_> = reading.groups.iter().map(|group| group.payload.clone()).collect();
+        prop_assert_eq!(parts.join(&b'\n'), expected.join("\n").into_bytes());
+        prop_assert!(parts.iter().all(|part| part.split(|byte| *byte == b'\n').count() <= LIMITS.records));
     }
 
     #[test]
-    fn a_body_gives_the_same_parts_however_it_is_cut(
+    fn a_body_gives_the_same_groups_however_it_is_cut(
         mut body in proptest::collection::vec(record(), 0..12).prop_flat_map(|records| {
             let forms = vec![
                 format!("[{}]", records.join(",")),
@@ -366,4 +372,121 @@ proptest! {
         let whole = read_in(&body, takes_csv, |left| left);
         prop_assert_eq!(read_in(&body, takes_csv, |_| sizes.next().unwrap()), whole);
     }
+}
+
+#[test]
+fn members_called_data_are_looked_at_once() {
+    // Looking at all that came before each of them would take hours.
+    let body = format!(r#"{{"x":1{}}}"#, r#","data":[]"#.repeat(100_000));
+    let reading = read_in(body.as_bytes(), false, |_| 60_000);
+    assert_eq!(reading.rest[0].2, body.len(), "larger than a record may be, and kept");
+    let small = format!(r#"{{"x":1{}}}"#, r#","data":[{"id":1}]"#.repeat(20));
+    assert_eq!(read(&small).object.as_deref(), Some(small.as_str()));
+}
+
+#[test]
+fn arrays_behind_one_another_are_one_body() {
+    for body in ["[{\"id\":1}][{\"id\":2}]", "[{\"id\":1}]\n[]\r\n[{\"id\":2}]\n"] {
+        let reading = read(body);
+        assert_eq!((reading.records.len(), reading.rest.len()), (2, 0), "{reading:?}");
+    }
+    assert_eq!(read("[{\"id\":1}]]").rest, [(code::MALFORMED, "]".to_owned(), 1)]);
+}
+
+#[test]
+fn a_quote_inside_of_a_field_is_text() {
+    let reading =
+        read_csv("url,text\nhttps://a,a 5\" pipe\nhttps://b,\"q\"\"\n,\"\nhttps://c,\"x\"y\"\nhttps://d,z");
+    assert_eq!(
+        reading.records,
+        ["https://a,a 5\" pipe", "https://b,\"q\"\"\n,\"", "https://c,\"x\"y\"", "https://d,z"]
+    );
+}
+
+#[test]
+fn a_header_row_that_nobody_could_have_meant_is_none() {
+    let body = format!("{}\n1,2\n", "x,".repeat(40_000));
+    for (record_max, expected) in [(RECORD_MAX, code::EVENT_TOO_LARGE), (1_000_000, code::MALFORMED)] {
+        let (mut splitter, mut input) = (Splitter::new(record_max, true), body.as_bytes());
+        let mut rest = 0;
+        let mut add = |split: Split<'_>| match split {
+            Split::Fragment { code, bytes, .. } if code == expected => rest += bytes.len(),
+            other => panic!("{other:?}"),
+        };
+        while let Some(split) = splitter.next(&mut input) {
+            add(split);
+        }
+        while let Some(split) = splitter.end() {
+            add(split);
+        }
+        assert_eq!(rest, body.len() - 1, "all but the line break behind the row");
+    }
+}
+
+#[test]
+fn a_word_that_no_database_takes_is_kept_out_of_keys() {
+    let key = notify_key(Some("s_1"), Some("rea\u{0}dy\u{7f}é!"), b"");
+    assert_eq!(key, "bdn:s_1:ready!");
+    assert_eq!(notify_key(Some("s_1"), Some("\u{0}"), b""), "bdn:s_1:unknown");
+}
+
+#[test]
+fn a_control_body_is_read_without_holding_the_rest_of_it() {
+    let body = format!(
+        r#"{{"test":"TRUE","status":["x"],"status":" ready ","snapshot_id":12,"large":[{}0],"records":"7"}}"#,
+        "0,".repeat(1_000)
+    );
+    let Body::Test(notice) = Body::of(&body, false) else { panic!() };
+    assert_eq!((notice.snapshot_id.as_deref(), notice.status.as_deref()), (Some("12"), Some("ready")));
+    assert_eq!(notice.records, Some(7));
+    let huge = format!(r#"{{"snapshot_id":"s","status":"{}"}}"#, "x".repeat(100_000));
+    assert_eq!(
+        Body::of(&huge, true),
+        Body::Notify(Notice { snapshot_id: Some("s".to_owned()), ..Notice::default() })
+    );
+}
+
+#[test]
+fn what_is_wrong_in_two_ways_by_turns_makes_two_groups() {
+    let reading = read(&format!("[{}{{\"id\":1}}]", "nul,null,".repeat(6)));
+    let found: Vec<_> = reading.groups.iter().map(|group| (group.rejected, group.mark.to_string())).collect();
+    assert_eq!(
+        found,
+        [
+            (None, "1/1".to_owned()),
+            (Some(code::MALFORMED), "1".to_owned()),
+            (Some(code::UNEXPECTED_SHAPE), "2".to_owned())
+        ]
+    );
+    assert_eq!(reading.groups[1].payload, "nul\n".repeat(6).trim_end().as_bytes());
+    assert_eq!((reading.groups[1].token(), reading.groups[1].event_type()), (MALFORMED, TYPE_MALFORMED));
+    assert_ne!(reading.groups[1].dedup_key(None), reading.groups[2].dedup_key(None));
+}
+
+#[test]
+fn what_is_wrong_over_several_lines_or_large_is_kept_in_pieces_of_its_own() {
+    let large = format!("[{}]", "1,".repeat(400));
+    let reading = read(&format!("[\n{{\"id\":\"a\nb\"}}, 7, {large}]"));
+    let formats: Vec<_> = reading.groups.iter().map(|group| group.format).collect();
+    assert_eq!(formats, [FORMAT_RAW, FORMAT_RAW, FORMAT_RAW, FORMAT_RAW, FORMAT_NDJSON]);
+    assert_eq!(
+        reading.groups[1..4].iter().map(|group| group.payload.clone()).collect::<Vec<_>>().concat(),
+        large.as_bytes()
+    );
+}
+
+/// No version may change them: the stream and the ledger know repeats by them. The edge and whoever fetches a lost
+/// delivery are held to the same keys.
+#[test]
+fn the_keys_of_a_known_body_stay_what_they_are() {
+    let groups = read(r#"[{"id":1}, 7,{ "id": 2}, nul]"#).groups;
+    let keys: Vec<_> = groups.iter().map(|group| group.dedup_key(Some("s_1"))).collect();
+    assert_eq!(
+        keys,
+        [
+            "bd:s_1:1:24aa28db84069a65f9ee0170a70b378e",
+            "bd:s_1:malformed:1:7902699be42c8a8e46fbbb4501726517",
+            "bd:s_1:malformed:2:99e6242759016035192f8efe5f53878a",
+        ]
+    );
 }

@@ -1,6 +1,6 @@
 //! Events of one delivery on their way to the stream, a bounded number at one time.
 
-use std::{pin::pin, sync::Arc, time::Duration};
+use std::{pin::pin, time::Duration};
 
 use bus::{
     PublishError, Receipt,
@@ -9,8 +9,9 @@ use bus::{
 use bytes::Bytes;
 use contract::Code;
 use futures::{StreamExt as _, future::BoxFuture, stream::FuturesUnordered};
-use tokio::{sync::Semaphore, time::Instant};
+use tokio::time::Instant;
 
+use super::PartsInFlight;
 use crate::{
     error::Refusal,
     http::App,
@@ -28,7 +29,7 @@ pub(super) struct Publishing<'a> {
     app: &'a App,
     provider: &'a Registered,
     delivery: Delivery,
-    parts: Arc<Semaphore>,
+    parts: PartsInFlight,
     in_flight: FuturesUnordered<BoxFuture<'a, Published>>,
     tally: Tally,
     waited: Duration,
@@ -39,7 +40,7 @@ impl<'a> Publishing<'a> {
         app: &'a App,
         provider: &'a Registered,
         delivery: Delivery,
-        parts: Arc<Semaphore>,
+        parts: PartsInFlight,
     ) -> Self {
         Self {
             app,
@@ -68,9 +69,9 @@ impl<'a> Publishing<'a> {
         while self.in_flight.len() >= CONCURRENCY {
             self.settle_one().await?;
         }
-        let room = self.parts.clone().acquire_owned();
+        let room = self.parts.clone().room_for(draft.payload.len());
         // Its own events hold places too: they must go on while it waits for another.
-        let permit = self.meanwhile(async { room.await.map_err(|_| Refusal::Internal) }).await?;
+        let permit = self.meanwhile(room).await?;
         self.waited += started.elapsed();
         let (app, provider, delivery) = (self.app, self.provider, self.delivery);
         self.in_flight.push(Box::pin(async move {

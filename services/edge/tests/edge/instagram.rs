@@ -10,8 +10,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use sha2::Sha256;
+use testkit::eventually;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use crate::harness::{Answer, Harness};
+use crate::harness::{Answer, Harness, SOON};
 
 pub(crate) const PATH: &str = "/api/webhooks/instagram";
 const PATHS: [&str; 4] = [PATH, "/api/webhooks/instagram/", "/webhook", "/webhook/"];
@@ -341,6 +343,35 @@ async fn a_provider_without_a_handshake_takes_no_get() {
     edge.get("/api/v1/webhooks/c2s?hub.mode=subscribe&hub.challenge=1&hub.verify_token=x")
         .await
         .assert_problem(405, "method_not_allowed");
+}
+
+#[tokio::test]
+async fn strangers_with_large_bodies_neither_fill_the_memory_nor_shut_out_small_ones() {
+    let edge = Harness::with(|settings| {
+        settings.bodies_max_bytes = 1 << 20;
+        instagram(settings).body_timeout_ms = 60_000;
+    })
+    .await;
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: edge\r\nX-Hub-Signature-256: sha256={}\r\nContent-Length: 16000000\r\n\r\n",
+        "0".repeat(64)
+    );
+    let mut stranger = TcpStream::connect(edge.address).await.unwrap();
+    stranger.write_all(head.as_bytes()).await.unwrap();
+    stranger.write_all(&vec![b' '; 1_040_000]).await.unwrap();
+    let large = messages(0, 1_000, 100, 1_767_225_600_000);
+    assert!(large.len() > 150_000, "{}", large.len());
+    eventually("there is no room for another large body", SOON, async || {
+        let answer = post(&edge, large.clone()).await;
+        (answer.status == 503).then(|| answer.assert_problem(503, "overloaded"))
+    })
+    .await;
+    assert_eq!(post(&edge, MESSAGE).await.status, 200, "small ones pass");
+    drop(stranger);
+    eventually("the room is given back", SOON, async || {
+        (post(&edge, large.clone()).await.status == 200).then_some(())
+    })
+    .await;
 }
 
 /// What Meta's certificate must be called.

@@ -1,16 +1,12 @@
 //! Whether the bytes of one element are a record.
 
 use serde::de::IgnoredAny;
-use serde_json::{Map, Value};
 
-use super::super::control::is_record_like;
+use super::super::{Notice, control::Members};
 use crate::{Code, code, json};
 
 /// The member of a wrapper that holds the records.
 const DATA: &[u8] = b"\"data\"";
-
-/// Members of which a wrapper has at least one, unless `data` is its first. A record may have a member `data` too.
-const WRAPPER_WORDS: [&str; 5] = ["snapshot_id", "collection_id", "dataset_id", "platform", "status"];
 
 /// Whether it is a JSON object that parsers can take.
 pub(super) fn check_object(bytes: &[u8], depth: usize) -> Result<(), Code> {
@@ -32,25 +28,44 @@ fn check_json(bytes: &[u8], depth: usize) -> Result<(), Code> {
     serde_json::from_str::<IgnoredAny>(text).map(drop).map_err(|_| code::MALFORMED)
 }
 
-/// The members before `"data":`, if that is where the bytes end and they are no record's.
-pub(super) fn wrapper_head(bytes: &[u8]) -> Option<Map<String, Value>> {
-    let before =
-        bytes.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end().strip_suffix(DATA)?.trim_ascii_end();
-    let members = before.strip_suffix(b",").or_else(|| before.ends_with(b"{").then_some(before))?;
-    let members = parse([members, b"}"].concat())?;
-    let is_about_records = members.is_empty() || WRAPPER_WORDS.iter().any(|word| members.contains_key(*word));
-    (is_about_records && !is_record_like(&members)).then_some(members)
+/// What stands before an array right inside of the outermost object.
+#[derive(Debug)]
+pub(super) enum Head {
+    /// The array is the records, and these are the members before it.
+    Wrapper(Box<Notice>),
+    /// It is called `data`, and is a record's own.
+    OfRecord,
+    /// It is called something else.
+    Other,
+}
+
+/// What the bytes say of the array that begins behind them. Reads them through only where the array is called `data`.
+pub(super) fn head(bytes: &[u8]) -> Head {
+    let before = || {
+        let name = bytes.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+        let before = name.strip_suffix(DATA)?.trim_ascii_end();
+        before.strip_suffix(b",").or_else(|| before.ends_with(b"{").then_some(before))
+    };
+    let Some(before) = before() else { return Head::Other };
+    match parse([before, b"}"].concat()) {
+        Some(Members { is_record_like: false, is_about_records, is_empty, notice })
+            if is_about_records || is_empty =>
+        {
+            Head::Wrapper(Box::new(notice))
+        }
+        _ => Head::OfRecord,
+    }
 }
 
 /// The members after the records, without the comma before them, up to the wrapper's end.
-pub(super) fn wrapper_tail(bytes: &[u8]) -> Option<Map<String, Value>> {
+pub(super) fn wrapper_tail(bytes: &[u8]) -> Option<Notice> {
     let bytes = bytes.trim_ascii_start();
     let members = bytes.strip_prefix(b",").unwrap_or(bytes);
-    let members = parse([b"{", members].concat())?;
-    (!is_record_like(&members)).then_some(members)
+    let Members { notice, is_record_like: false, .. } = parse([b"{", members].concat())? else { return None };
+    Some(notice)
 }
 
-fn parse(object: Vec<u8>) -> Option<Map<String, Value>> {
+fn parse(object: Vec<u8>) -> Option<Members> {
     let object = String::from_utf8(object).ok().filter(|object| !json::is_too_deep(object))?;
-    serde_json::from_str(&object).ok()
+    Members::parse(&object)
 }

@@ -7,9 +7,13 @@ use super::{
         csv::Row,
         scan::{Scanner, Step},
     },
-    Element, Found, Mode, Spill, Splitter, element,
+    Element, Found, Mode, Spill, Splitter,
+    element::{self, Head},
 };
 use crate::{Code, code};
+
+/// Every part of a CSV body begins with the header row, so it has an end.
+const HEADER_MAX_BYTES: usize = 64 * 1024;
 
 impl Splitter {
     /// Takes some of the input, at least a byte or a change of the mode.
@@ -24,8 +28,10 @@ impl Splitter {
             Mode::Tail(_) => self.tail(input),
             Mode::Csv { .. } => self.csv(input),
             Mode::End => {
-                if skip_space(input).is_some() {
-                    self.break_off();
+                match skip_space(input)? {
+                    // What was written by several hands comes as several arrays.
+                    b'[' => self.open(input),
+                    _ => self.break_off(),
                 }
                 None
             }
@@ -43,10 +49,7 @@ impl Splitter {
             advance(input, 1);
         }
         match input.first()? {
-            b'[' => {
-                advance(input, 1);
-                self.mode = Mode::Elements { state: Element::Expected, wrapped: false };
-            }
+            b'[' => self.open(input),
             b'{' => self.mode = Mode::Object(Scanner::first_object()),
             _ if self.takes_csv => self.mode = Mode::Csv { row: Row::default(), has_header: false },
             _ => self.break_off(),
@@ -96,6 +99,12 @@ impl Splitter {
         None
     }
 
+    /// The beginning of an array of records.
+    fn open(&mut self, input: &mut &[u8]) {
+        advance(input, 1);
+        self.mode = Mode::Elements { state: Element::Expected, wrapped: false };
+    }
+
     /// The end of the array.
     fn close(&mut self, input: &mut &[u8]) {
         advance(input, 1);
@@ -109,14 +118,16 @@ impl Splitter {
             Step::Array(at) => {
                 self.take(input, at);
                 advance(input, 1);
-                if let Some(members) = element::wrapper_head(&self.buffer) {
+                let head = element::head(&self.buffer);
+                if let Head::Wrapper(notice) = head {
                     self.buffer.clear();
                     self.mode = Mode::Elements { state: Element::Expected, wrapped: true };
-                    return Some(Found::Members(members));
+                    return Some(Found::Members(notice));
                 }
                 self.buffer.push(b'[');
                 if let Mode::Object(scanner) = &mut self.mode {
-                    scanner.enter_array();
+                    // An object whose first `data` is its own has nothing to say with the next.
+                    scanner.enter_array(matches!(head, Head::Other));
                 }
                 self.check_first_size();
             }
@@ -251,9 +262,9 @@ impl Splitter {
             return None;
         }
         Some(match element::wrapper_tail(&self.buffer) {
-            Some(members) => {
+            Some(notice) => {
                 self.buffer.clear();
-                Found::Members(members)
+                Found::Members(Box::new(notice))
             }
             None => Found::Rejected(code::UNEXPECTED_SHAPE, 0..self.buffer.len()),
         })
@@ -274,6 +285,12 @@ impl Splitter {
     pub(super) fn row(&mut self) -> Option<Found> {
         let Mode::Csv { has_header, .. } = &mut self.mode else { return None };
         let is_header = !std::mem::replace(has_header, true);
+        self.check_size();
+        if is_header && (self.spill.is_some() || self.buffer.len() > HEADER_MAX_BYTES) {
+            // Rows mean nothing without it.
+            self.break_off();
+            return None;
+        }
         if self.is_oversized() {
             return None;
         }

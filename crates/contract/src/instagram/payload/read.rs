@@ -5,46 +5,17 @@ use std::borrow::Cow;
 use serde_json::Value;
 use time::OffsetDateTime;
 
+use crate::json;
+
 /// Longest id that is believed, bytes. Ids are in primary keys, and an index entry has a limit.
 const ID_MAX_BYTES: usize = 512;
 
-/// Parses JSON, and where halves of surrogate pairs stand alone (a text that was cut inside an emoji, then escaped),
-/// reads them as U+FFFD: Rust's text cannot hold them. Proved by `half_an_emoji_does_not_lose_its_message`.
+/// Parses JSON, with U+FFFD for half an emoji. Proved by `half_an_emoji_does_not_lose_its_message`.
 pub(super) fn parse(text: &str) -> Option<Value> {
-    serde_json::from_str(text).ok().or_else(|| match mended(text) {
+    serde_json::from_str(text).ok().or_else(|| match json::mended(text) {
         Cow::Owned(mended) => serde_json::from_str(&mended).ok(),
         Cow::Borrowed(_) => None,
     })
-}
-
-/// The text with `\ufffd` for every escaped surrogate that has no other half.
-fn mended(text: &str) -> Cow<'_, str> {
-    let (mut mended, mut copied, mut at) = (String::new(), 0, 0);
-    while let Some(found) = text.get(at..).and_then(|rest| rest.find('\\')) {
-        at += found;
-        let next = text.get(at + 6..).and_then(escaped_unit);
-        match text.get(at..).and_then(escaped_unit) {
-            Some(0xd800..=0xdbff) if matches!(next, Some(0xdc00..=0xdfff)) => at += 12,
-            Some(0xd800..=0xdfff) => {
-                mended.push_str(text.get(copied..at).unwrap_or_default());
-                mended.push_str("\\ufffd");
-                at += 6;
-                copied = at;
-            }
-            // Any other escape: the character after the backslash is not the start of one.
-            _ => at = text.ceil_char_boundary(at + 2),
-        }
-    }
-    if copied == 0 {
-        return Cow::Borrowed(text);
-    }
-    mended.push_str(text.get(copied..).unwrap_or_default());
-    Cow::Owned(mended)
-}
-
-/// The code unit of a `\uXXXX` at the start of the text.
-fn escaped_unit(text: &str) -> Option<u16> {
-    u16::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 /// The object at `key`.

@@ -3,8 +3,7 @@
 use std::collections::BTreeMap;
 
 use axum::http::HeaderMap;
-use contract::brightdata::{self, Kind, Platform};
-use serde_json::{Map, Value};
+use contract::brightdata::{self, Kind, Notice, Platform};
 
 use crate::provider::Head;
 
@@ -16,7 +15,7 @@ const WORD_MAX_BYTES: usize = 128;
 const TEST_PREFIX: &str = "test";
 
 /// What is known so far; a wrapper's members may tell more.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(super) struct About {
     pub(super) snapshot_id: Option<String>,
     platform: Option<String>,
@@ -50,21 +49,22 @@ impl About {
         about
     }
 
-    /// What a wrapper or a control body says beside its records.
-    pub(super) fn learn(&mut self, members: &Map<String, Value>) {
-        let text = |names: &[&str]| names.iter().find_map(|name| word(members.get(*name)?.as_str()?));
+    /// What a wrapper says beside its records, or a control body.
+    pub(super) fn learn(&mut self, notice: &Notice) {
+        let known = |text: &Option<String>| text.as_deref().and_then(word);
         if self.snapshot_id.is_none() {
-            self.snapshot_id = text(&["snapshot_id", "collection_id"]);
+            self.snapshot_id = known(&notice.snapshot_id);
         }
         if self.platform.is_none() {
-            self.platform = text(&["platform"]).map(|word| platform(&word));
+            self.platform = known(&notice.platform).map(|word| platform(&word));
         }
         if self.kind.is_none() {
-            self.kind = text(&["kind"]).map(|word| kind(&word));
+            self.kind = known(&notice.kind).map(|word| kind(&word));
         }
         if self.dataset.is_none() {
-            self.dataset = text(&["dataset_id"]);
+            self.dataset = known(&notice.dataset_id);
         }
+        self.is_test |= notice.is_test;
         self.infer();
     }
 
@@ -92,9 +92,11 @@ fn header(headers: &HeaderMap, name: &str) -> Option<String> {
     word(headers.get(name)?.to_str().ok()?)
 }
 
+/// A word that a database takes.
 fn word(text: &str) -> Option<String> {
     let text = text.trim();
-    (!text.is_empty() && text.len() <= WORD_MAX_BYTES).then(|| text.to_owned())
+    let is_word = (1..=WORD_MAX_BYTES).contains(&text.len()) && !text.contains(char::is_control);
+    is_word.then(|| text.to_owned())
 }
 
 /// The word that we use; one that we do not know stays as it is.

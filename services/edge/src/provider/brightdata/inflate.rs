@@ -1,16 +1,20 @@
 //! The body as it was before somebody compressed it, piece by piece. Headers are not asked: they may say gzip of a body
 //! that a proxy has inflated already, or nothing of one that is gzip.
+//!
+//! The decoder gets its bytes in blocks of one size, counted from the body's first byte: how much it gives before it
+//! finds damage depends on how much it got with it, and a repeat must come to the same
+//! (`damage_costs_the_same_however_the_body_is_cut`).
 
 use std::io::Write as _;
 
-use bytes::{Buf as _, Bytes};
+use bytes::{Buf as _, Bytes, BytesMut};
 use flate2::write::MultiGzDecoder;
 
 use crate::error::Refusal;
 
 const MAGIC: [u8; 2] = [0x1f, 0x8b];
-/// Compressed bytes taken at one time. Deflate makes 1032 times as much of them at most, so a megabyte.
-const TAKE_BYTES: usize = 1024;
+/// Compressed bytes in a block. Deflate makes 1032 times as much of them at most, so a megabyte.
+const BLOCK_BYTES: usize = 1024;
 /// Plain bytes handed on at one time, if there are as many.
 const GIVE_BYTES: usize = 64 * 1024;
 /// Up to here any ratio is fine: small bodies of one repeated record compress very well.
@@ -41,8 +45,17 @@ pub(super) struct Inflate {
 enum State {
     /// The body's first byte, if it has come.
     Start(Option<u8>),
-    Gzip(Box<MultiGzDecoder<Vec<u8>>>),
+    Gzip(Gzip),
+    /// What of a block is left after damage was found.
+    Damaged(Bytes),
     Plain,
+}
+
+struct Gzip {
+    decoder: Box<MultiGzDecoder<Vec<u8>>>,
+    /// The block that is being filled, and then taken.
+    block: BytesMut,
+    is_filling: bool,
 }
 
 impl Inflate {
@@ -55,9 +68,10 @@ impl Inflate {
     /// # Errors
     /// The body becomes larger than it may: proved by `a_bomb_goes_off_nowhere`.
     pub(super) fn next(&mut self, input: &mut Bytes) -> Result<Option<Output>, Refusal> {
-        while !input.is_empty() {
+        loop {
             match &mut self.state {
                 State::Start(first) => match (*first, input.first(), input.get(1)) {
+                    (_, None, _) => return Ok(None),
                     (None, Some(only), None) => {
                         *first = Some(*only);
                         input.clear();
@@ -71,29 +85,63 @@ impl Inflate {
                         }
                     }
                 },
-                State::Plain => return Ok(Some(Output::Plain(std::mem::take(input)))),
-                State::Gzip(_) => {
-                    if let Some(output) = self.inflate(input)? {
+                State::Damaged(rest) => {
+                    let rest = std::mem::take(rest);
+                    self.state = State::Plain;
+                    return Ok(Some(Output::Plain(rest)));
+                }
+                State::Plain => {
+                    return Ok(Some(std::mem::take(input))
+                        .filter(|plain| !plain.is_empty())
+                        .map(Output::Plain));
+                }
+                State::Gzip(gzip) => {
+                    if gzip.is_filling {
+                        let some = input.split_to(input.len().min(BLOCK_BYTES - gzip.block.len()));
+                        gzip.block.extend_from_slice(&some);
+                        self.received += some.len() as u64;
+                        if gzip.block.len() < BLOCK_BYTES {
+                            return Ok(None);
+                        }
+                        gzip.is_filling = false;
+                    }
+                    if let Some(output) = self.inflate()? {
                         return Ok(Some(output));
+                    }
+                    if let State::Gzip(gzip) = &mut self.state {
+                        gzip.is_filling = gzip.block.is_empty();
                     }
                 }
             }
         }
-        Ok(None)
     }
 
     /// What the end of the body makes known; to be called until it gives `None`.
     pub(super) fn end(&mut self) -> Result<Option<Output>, Refusal> {
-        match std::mem::replace(&mut self.state, State::Plain) {
-            State::Start(Some(only)) => Ok(Some(Output::Plain(Bytes::copy_from_slice(&[only])))),
+        match &mut self.state {
+            State::Start(Some(only)) => {
+                let plain = Bytes::copy_from_slice(&[*only]);
+                self.state = State::Plain;
+                Ok(Some(Output::Plain(plain)))
+            }
+            State::Damaged(rest) => {
+                let rest = std::mem::take(rest);
+                self.state = State::Plain;
+                Ok(Some(Output::Plain(rest)))
+            }
             State::Start(None) | State::Plain => Ok(None),
-            State::Gzip(mut decoder) => {
-                let result = decoder.try_finish();
-                let plain = std::mem::take(decoder.get_mut());
+            State::Gzip(gzip) => {
+                gzip.is_filling = false;
+                if let Some(output) = self.inflate()? {
+                    return Ok(Some(output));
+                }
+                let State::Gzip(gzip) = &mut self.state else { return Ok(None) };
+                let result = gzip.decoder.try_finish();
+                let plain = std::mem::take(gzip.decoder.get_mut());
                 if !plain.is_empty() {
-                    self.state = State::Gzip(decoder);
                     return self.produce(plain).map(Some);
                 }
+                self.state = State::Plain;
                 // Cut off, or the checksum does not fit.
                 Ok(result.is_err().then_some(Output::Damaged))
             }
@@ -101,27 +149,24 @@ impl Inflate {
     }
 
     fn open(&mut self, first: Option<u8>) {
-        let mut decoder = Box::new(MultiGzDecoder::new(Vec::with_capacity(GIVE_BYTES)));
-        if let Some(first) = first {
-            self.received += 1;
-            // One byte of a header cannot be wrong yet; were it, the next write would say so.
-            decoder.write_all(&[first]).ok();
-        }
-        self.state = State::Gzip(decoder);
+        let decoder = Box::new(MultiGzDecoder::new(Vec::with_capacity(GIVE_BYTES)));
+        let mut block = BytesMut::with_capacity(BLOCK_BYTES);
+        block.extend(first);
+        self.received += block.len() as u64;
+        self.state = State::Gzip(Gzip { decoder, block, is_filling: true });
     }
 
-    fn inflate(&mut self, input: &mut Bytes) -> Result<Option<Output>, Refusal> {
-        let State::Gzip(decoder) = &mut self.state else { return Ok(None) };
+    /// Takes the block that is there, as far as the plain bytes are not too many. Once there is damage, what of the block
+    /// was not taken comes as it is.
+    fn inflate(&mut self) -> Result<Option<Output>, Refusal> {
+        let State::Gzip(Gzip { decoder, block, .. }) = &mut self.state else { return Ok(None) };
         let mut damaged = false;
-        while !input.is_empty() && decoder.get_ref().len() < GIVE_BYTES {
-            let some = input.get(..TAKE_BYTES).unwrap_or(input);
-            match decoder.write(some) {
-                Ok(taken) if taken > 0 => {
-                    self.received += taken as u64;
-                    input.advance(taken);
-                }
-                Ok(_) | Err(_) => {
-                    damaged = true;
+        while !block.is_empty() && decoder.get_ref().len() < GIVE_BYTES {
+            match decoder.write(block) {
+                Ok(taken) if taken > 0 => block.advance(taken),
+                _ => {
+                    // Asked again, it gives what it had before it found the damage, and takes nothing more.
+                    damaged = decoder.write(block).is_err();
                     break;
                 }
             }
@@ -131,7 +176,8 @@ impl Inflate {
             return self.produce(plain).map(Some);
         }
         if damaged {
-            self.state = State::Plain;
+            let rest = std::mem::take(block).freeze();
+            self.state = State::Damaged(rest);
             return Ok(Some(Output::Damaged));
         }
         Ok(None)

@@ -50,7 +50,8 @@ impl Intake {
             input: Bytes::new(),
             inflate: Inflate::new(rules.caps),
             plain: Bytes::new(),
-            splitter: Splitter::new(rules.record_max_bytes, rules.takes_csv),
+            // A notification was never CSV, and a header row without rows would be a job that found nothing.
+            splitter: Splitter::new(rules.record_max_bytes, rules.takes_csv && !notifications),
             drafts: Drafts::new(about, delivery_id, notifications, rules.limits),
             progress: Progress::Reading,
         }
@@ -61,7 +62,7 @@ impl Intake {
         while !self.drafts.has_some() {
             let mut rest = &self.plain[..];
             if let Some(split) = self.splitter.next(&mut rest) {
-                self.drafts.take(split);
+                self.drafts.take(&split);
                 let taken = self.plain.len() - rest.len();
                 self.plain.advance(taken);
                 continue;
@@ -82,7 +83,7 @@ impl Intake {
 
     fn finish(&mut self) {
         if let Some(split) = self.splitter.end() {
-            self.drafts.take(split);
+            self.drafts.take(&split);
         } else {
             self.progress = Progress::Done;
             self.drafts.finish();
@@ -114,13 +115,14 @@ impl streaming::Intake for Intake {
     }
 
     fn answer(&self, tally: &Tally) -> (StatusCode, Value) {
-        let (seen, snapshot_id) = (&self.drafts.seen, &self.drafts.about.snapshot_id);
-        if seen.is_test_body || self.drafts.about.is_test {
+        let Drafts { about, groups, notice, .. } = &self.drafts;
+        let snapshot_id = &about.snapshot_id;
+        if about.is_test {
             let answer = json!({
                 "status": "test_received",
                 "message": "test delivery received",
                 "snapshot_id": snapshot_id,
-                "records": seen.records,
+                "records": groups.records(),
                 "note": "kept as a test: nothing is processed",
             });
             return (StatusCode::OK, answer);
@@ -128,12 +130,12 @@ impl streaming::Intake for Intake {
         let mut answer = json!({
             "status": "received",
             "snapshot_id": snapshot_id,
-            "records": seen.records,
-            "parts": seen.parts,
+            "records": groups.records(),
+            "parts": groups.parts(),
             "duplicates": tally.duplicates,
-            "rejected": seen.rejected,
+            "rejected": groups.rejected(),
         });
-        let status = seen.notice.as_ref().and_then(|notice| notice.status.clone());
+        let status = notice.as_ref().and_then(|notice| notice.status.clone());
         if let (Some(status), Value::Object(members)) = (status, &mut answer) {
             members.insert("job_status".to_owned(), status.into());
         }

@@ -33,14 +33,12 @@ async fn deliver(edge: &Binary, body: reqwest::Body) -> Value {
     let response = request.send().await.unwrap();
     assert_eq!(response.status(), 200);
     let answer = serde_json::from_slice(&response.bytes().await.unwrap()).unwrap();
-    println!("{SIZE} bytes of records in {:?}: {answer}", started.elapsed());
+    println!("delivered in {:?}: {answer}", started.elapsed());
     answer
 }
 
-#[tokio::test]
-async fn a_delivery_of_100_megabytes_costs_less_than_64() {
+async fn start(broker: &Broker) -> Binary {
     crate::harness::client();
-    let broker = Broker::start().await;
     let settings = [
         ("WEIR_EDGE__PROVIDERS__BRIGHTDATA__ENABLED", "true"),
         ("WEIR_EDGE__PROVIDERS__BRIGHTDATA__SECRETS", TOKEN),
@@ -49,7 +47,39 @@ async fn a_delivery_of_100_megabytes_costs_less_than_64() {
         ("WEIR_EDGE__PROVIDERS__BRIGHTDATA__BODY_TIMEOUT_MS", "600000"),
         ("WEIR_NATS__PUBLISH_TIMEOUT_MS", "20000"),
     ];
-    let edge = Binary::start(&broker, &settings).await;
+    Binary::start(broker, &settings).await
+}
+
+#[tokio::test]
+async fn records_of_five_megabytes_cost_no_more_than_small_ones() {
+    let broker = Broker::start().await;
+    let edge = start(&broker).await;
+    deliver(&edge, "[]".into()).await;
+    let idle = edge.memory_peak_kib();
+    let piece = |id: u64| {
+        let opening = if id == 0 { "[" } else { "," };
+        let closing = if id == 19 { "]" } else { "" };
+        Ok::<_, std::io::Error>(format!("{opening}{}{closing}", record(id, 5_000_000)))
+    };
+    let body = reqwest::Body::wrap_stream(futures::stream::iter((0..20).map(piece)));
+    let answer = deliver(&edge, body).await;
+    assert_eq!((answer["records"].as_u64(), answer["parts"].as_u64()), (Some(20), Some(20)));
+    let grown = edge.memory_peak_kib() - idle;
+    println!("records of 5 MB: {grown} KiB above {idle} KiB");
+    assert!(grown < BUDGET_KIB, "{grown} KiB");
+
+    // One object is looked at as a whole, and may be made of the smallest things.
+    let object = format!("{{\"snapshot_id\":\"s_1\",\"n\":[{}0]}}", "0,".repeat(4_000_000));
+    assert_eq!(deliver(&edge, object.into()).await["records"], 1);
+    let grown = edge.memory_peak_kib() - idle;
+    println!("one object of many numbers: {grown} KiB above {idle} KiB");
+    assert!(grown < BUDGET_KIB, "{grown} KiB");
+}
+
+#[tokio::test]
+async fn a_delivery_of_100_megabytes_costs_less_than_64() {
+    let broker = Broker::start().await;
+    let edge = start(&broker).await;
     let bus = bus::connect(&broker.config(), "edge-test").await.unwrap();
     let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
     for piece in pieces() {

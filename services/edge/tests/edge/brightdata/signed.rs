@@ -5,9 +5,10 @@ use hmac::{Hmac, KeyInit as _, Mac as _};
 use reqwest::RequestBuilder;
 use sha2::Sha256;
 use time::OffsetDateTime;
+use tokio::{io::AsyncWriteExt as _, net::TcpStream};
 
-use super::given::{PATH, brightdata, events, gzip, ids, post, records, start};
-use crate::harness::{Answer, Harness};
+use super::given::{PATH, TOKEN, brightdata, events, gzip, ids, post, records, start};
+use crate::harness::{Answer, Harness, read_to_end};
 
 const SIGNING_SECRET: &str = "the-signing-secret-of-tests";
 
@@ -79,4 +80,22 @@ async fn a_timestamp_is_checked_where_there_is_one() {
         assert_eq!(status(at(wrong.clone())).await, 401, "{wrong}");
     }
     assert_eq!(status(post(&edge, "[]")).await, 200);
+}
+
+#[tokio::test]
+async fn a_signed_body_is_answered_within_the_same_time() {
+    let edge = Harness::with(|settings| {
+        let provider = brightdata(settings);
+        provider.delivery.hmac_secrets = List(vec![Secret::from(SIGNING_SECRET)]);
+        (provider.body_timeout_ms, provider.answer_timeout_ms) = (60_000, 500);
+    })
+    .await;
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
+    let head = format!(
+        "POST {PATH} HTTP/1.1\r\nHost: edge\r\nAuthorization: {TOKEN}\r\nX-BrightData-Signature: {}\r\nContent-Length: 100\r\n\r\n[",
+        "0".repeat(64)
+    );
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let answer = read_to_end(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 503 "), "{answer}");
 }

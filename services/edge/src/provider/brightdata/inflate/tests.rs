@@ -15,14 +15,23 @@ fn gzip(plain: &[u8]) -> Vec<u8> {
 
 /// The plain bytes, whether they end in damage, and what follows it.
 fn inflate(body: &[u8], caps: Caps, piece: usize) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
+    inflate_in(body, caps, || piece)
+}
+
+fn inflate_in(
+    body: &[u8],
+    caps: Caps,
+    mut piece: impl FnMut() -> usize,
+) -> Result<(Vec<u8>, Option<Vec<u8>>), Refusal> {
     let mut inflate = Inflate::new(caps);
     let (mut plain, mut rest) = (Vec::new(), None::<Vec<u8>>);
     let mut take = |output| match output {
         Output::Plain(bytes) => rest.as_mut().unwrap_or(&mut plain).extend_from_slice(&bytes),
         Output::Damaged => rest = Some(Vec::new()),
     };
-    for piece in body.chunks(piece) {
-        let mut input = Bytes::copy_from_slice(piece);
+    let mut left = Bytes::copy_from_slice(body);
+    while !left.is_empty() {
+        let mut input = left.split_to(piece().min(left.len()));
         while let Some(output) = inflate.next(&mut input)? {
             take(output);
         }
@@ -105,5 +114,28 @@ proptest! {
     #[test]
     fn what_was_compressed_comes_back_however_it_is_cut(plain: Vec<u8>, piece in 1_usize..40) {
         prop_assert_eq!(inflate(&gzip(&plain), CAPS, piece).unwrap(), (plain, None));
+    }
+
+    #[test]
+    fn damage_costs_the_same_however_the_body_is_cut(
+        records in 1_u32..3_000,
+        place: proptest::sample::Index,
+        damage in 0..3,
+        pieces in proptest::collection::vec(prop_oneof![1_usize..30, 1_usize..3_000], 1..6),
+    ) {
+        let lines: Vec<_> = (0..records).map(|n| format!("{{\"id\":{n},\"x\":{}}}\n", n.wrapping_mul(2_654_435_761))).collect();
+        let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+        encoder.write_all(lines.concat().as_bytes()).unwrap();
+        // What follows a flush begins with the kind of the next block.
+        encoder.flush().unwrap();
+        let mut body = encoder.get_ref().clone();
+        match damage {
+            0 => body.extend_from_slice(&[0xff; 600]),
+            1 => body.truncate(place.index(body.len())),
+            _ => body = [encoder.finish().unwrap(), b"and more that is no gzip".to_vec()].concat(),
+        }
+        let whole = inflate_in(&body, CAPS, || usize::MAX).unwrap();
+        let mut sizes = pieces.into_iter().cycle();
+        prop_assert_eq!(inflate_in(&body, CAPS, || sizes.next().unwrap()).unwrap(), whole);
     }
 }

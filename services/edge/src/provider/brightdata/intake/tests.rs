@@ -230,6 +230,77 @@ fn damaged_compression_costs_what_comes_after_it() {
 }
 
 #[test]
+fn a_notification_without_a_word_is_no_empty_delivery() {
+    let headers = &[("snapshot-id", "s_1")];
+    for body in ["", "[]", "{}"] {
+        let sent = Sent { headers, to_notify: true, takes_csv: true, ..Sent::default() };
+        let (events, answer) = sent.events(body);
+        assert_eq!(
+            (events[0].0.as_str(), events[0].1.as_str()),
+            ("notify", "brightdata.job.notify"),
+            "{body:?}"
+        );
+        assert_eq!((&events[0].2, events.len()), (&"bdn:s_1:unknown".to_owned(), 1));
+        assert_eq!(answer["status"], "received");
+    }
+    let sent = Sent { headers, to_notify: true, takes_csv: true, ..Sent::default() };
+    let (events, _) = sent.events("snapshot_id=s_1&status=ready");
+    assert_eq!(events[0].0, "malformed", "no notification is CSV, nor a job that found nothing");
+}
+
+#[test]
+fn several_notifications_may_come_together() {
+    for body in [
+        r#"[{"snapshot_id":"s_1","status":"ready"},{"snapshot_id":"s_2","status":"failed"}]"#,
+        "{\"snapshot_id\":\"s_1\",\"status\":\"ready\"}\n{\"snapshot_id\":\"s_2\",\"status\":\"failed\"}\n",
+    ] {
+        let (events, _) = Sent { to_notify: true, ..Sent::default() }.events(body);
+        let keys: Vec<_> = events.iter().map(|event| (event.2.as_str(), event.3.as_deref())).collect();
+        assert_eq!(keys, [("bdn:s_1:ready", Some("s_1")), ("bdn:s_2:failed", Some("s_2"))]);
+        let (events, _) = Sent::default().events(body);
+        assert_eq!(events[0].0, "delivery", "where records are sent, elements are records");
+    }
+}
+
+#[test]
+fn a_wrapper_that_calls_itself_a_test_is_one() {
+    let (events, answer) =
+        Sent::default().events(r#"{"test":true,"platform":"facebook","data":[{"post_id":"1"}]}"#);
+    assert!(events[0].5.contains("test=true"), "{events:?}");
+    assert_eq!(answer["status"], "test_received");
+}
+
+#[test]
+fn words_that_no_database_takes_stay_in_the_body() {
+    let body = r#"{"snapshot_id":"s\u0000","status":"re\u0000ady","platform":"a\nb"}"#;
+    let (events, _) = Sent { to_notify: true, ..Sent::default() }.events(body);
+    assert_eq!((&events[0].3, events[0].6.as_str()), (&None, body));
+    assert!(
+        events[0].2.starts_with("bdn:unmatched:ready:") && !events[0].5.contains("platform"),
+        "{:?}",
+        events[0]
+    );
+    let long = format!(r#"{{"snapshot_id":"s_1","status":"{}"}}"#, "x".repeat(5_000));
+    let (events, answer) = Sent::default().events(&long);
+    assert_eq!((events[0].0.as_str(), answer.get("job_status")), ("notify", None));
+}
+
+/// The same keys as `contract::brightdata` has for this body, and whoever fetches a lost delivery.
+#[test]
+fn the_keys_of_a_known_body_are_those_of_a_fetched_one() {
+    let headers = &[("snapshot-id", "s_1")];
+    let (events, _) = Sent { headers, ..Sent::default() }.events(r#"[{"id":1}, 7,{ "id": 2}, nul]"#);
+    assert_eq!(
+        events.iter().map(|event| event.2.as_str()).collect::<Vec<_>>(),
+        [
+            "bd:s_1:1:24aa28db84069a65f9ee0170a70b378e",
+            "bd:s_1:malformed:1:7902699be42c8a8e46fbbb4501726517",
+            "bd:s_1:malformed:2:99e6242759016035192f8efe5f53878a",
+        ]
+    );
+}
+
+#[test]
 fn another_products_records_are_marked() {
     let headers = &[("dca-dataset", "false"), ("snapshot-id", "s_1")];
     let (events, _) = Sent { headers, ..Sent::default() }.events("[{\"id\":1}]");
