@@ -4,8 +4,10 @@
 mod broker;
 mod c2s;
 mod consumer;
+mod cut_off;
 mod database;
 mod hostile;
 mod operator;
 mod settings;
 mod trace;
+mod twice;

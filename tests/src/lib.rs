@@ -4,12 +4,14 @@
 mod accept;
 mod process;
 mod proxy;
+mod social;
 mod system;
 
 pub use accept::{Lead, Reply};
 pub use process::{Process, binary};
 pub use proxy::Proxy;
-pub use system::{Database, Options, SECRET, System};
+pub use social::{ACCOUNT, messaging, social};
+pub use system::{Database, Options, SECRET, System, messages};
 
 use std::time::Duration;
 

@@ -3,6 +3,7 @@
 use std::{path::Path, time::Duration};
 
 use bus::{Bus, Topology};
+use futures::TryStreamExt as _;
 use sqlx::PgPool;
 use tempfile::TempDir;
 use testkit::{Broker, PostgresServer, eventually};
@@ -50,6 +51,7 @@ pub struct System {
     edge_url: String,
     http: reqwest::Client,
     environment: Vec<(String, String)>,
+    edge_environment: Vec<(String, String)>,
     folder: TempDir,
 }
 
@@ -82,6 +84,8 @@ impl System {
             ("WEIR_LOG__FORMAT", "json".to_owned()),
             ("WEIR_EDGE__LISTEN", "127.0.0.1:0".to_owned()),
             ("WEIR_C2S__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("WEIR_INSTAGRAM__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("WEIR_BRIGHTDATA__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
         ]);
         environment.extend(pairs(&options.both));
         let mut edge_environment = environment.clone();
@@ -96,7 +100,19 @@ impl System {
             .timeout(Duration::from_secs(30))
             .build()
             .expect("a client needs nothing");
-        let system = Self { edge, c2s, broker, database, bus, pool, edge_url, http, environment, folder };
+        let system = Self {
+            edge,
+            c2s,
+            broker,
+            database,
+            bus,
+            pool,
+            edge_url,
+            http,
+            environment,
+            edge_environment,
+            folder,
+        };
         system.until_ready().await;
         system
     }
@@ -136,6 +152,20 @@ impl System {
         Process::start("weir-c2s", self.folder.path(), &self.environment(changes))
     }
 
+    /// One more program (`weir-instagram`, `weir-brightdata`), or a successor; it answers already.
+    pub async fn start_program(&self, name: &'static str) -> Process {
+        let mut program = Process::start(name, self.folder.path(), &self.environment);
+        program.address().await;
+        program
+    }
+
+    /// Starts the edge again, elsewhere, and waits until it is ready.
+    pub async fn restart_edge(&mut self) {
+        self.edge = Process::start("weir-edge", self.folder.path(), &self.edge_environment);
+        self.edge_url = format!("http://{}", self.edge.address().await);
+        self.until_ready().await;
+    }
+
     /// Waits until the edge says that it is ready.
     pub async fn until_ready(&self) {
         eventually("the edge is ready", DEADLINE, async || {
@@ -143,6 +173,14 @@ impl System {
             answer.status().is_success().then_some(())
         })
         .await;
+    }
+
+    /// How many messages a stream holds on this subject.
+    pub async fn on_subject(&self, stream: &str, subject: &str) -> u64 {
+        let stream = self.bus.jetstream().get_stream(stream).await.expect("the stream is there");
+        let subjects = stream.info_with_subjects(subject).await.expect("the broker answers");
+        let counts: Vec<_> = subjects.try_collect().await.expect("the broker answers");
+        counts.into_iter().map(|(_, count)| count as u64).sum()
     }
 
     /// How many rows `sql` counts.
@@ -161,15 +199,25 @@ impl System {
 
     /// Waits until the consumer has nothing pending and nothing in hand.
     pub async fn until_settled(&self) {
+        self.until_consumed("C2S", "c2s-leads").await;
+    }
+
+    /// The same of this consumer.
+    pub async fn until_consumed(&self, stream: &str, consumer: &str) {
         type Pull = async_nats::jetstream::consumer::pull::Config;
         eventually("every event is settled", DEADLINE, async || {
             let consumer =
-                self.bus.jetstream().get_consumer_from_stream::<Pull, _, _>("c2s-leads", "C2S").await.ok()?;
+                self.bus.jetstream().get_consumer_from_stream::<Pull, _, _>(consumer, stream).await.ok()?;
             let info = consumer.cached_info();
             (info.num_pending == 0 && info.num_ack_pending == 0).then_some(())
         })
         .await;
     }
+}
+
+/// How many messages a stream holds; 0 while it cannot be asked.
+pub async fn messages(bus: &Bus, stream: &str) -> u64 {
+    bus.jetstream().get_stream(stream).await.map_or(0, |stream| stream.cached_info().state.messages)
 }
 
 impl Database {

@@ -7,6 +7,7 @@ use std::{error::Error, time::Duration};
 
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 use tokio::{io::AsyncReadExt as _, sync::OnceCell};
@@ -34,7 +35,7 @@ pub enum ClaimError {
         /// The caller's limit.
         max: usize,
     },
-    /// What came is not what the name says.
+    /// What came is not what the name says, or a piece of it is gone.
     #[error("the claimed body is damaged")]
     Damaged,
     /// No broker, no bucket, or no answer in time.
@@ -98,6 +99,15 @@ impl Claims {
     /// # Errors
     /// See [`ClaimError`].
     pub async fn get(&self, name: &str, max: usize) -> Result<Bytes, ClaimError> {
+        let read = self.read(name, max).await;
+        match read {
+            // Who reads an object waits for its pieces, gone or not: nobody should wait for ever.
+            Err(ClaimError::Unavailable(None)) if self.lacks_pieces(name).await => Err(ClaimError::Damaged),
+            read => read,
+        }
+    }
+
+    async fn read(&self, name: &str, max: usize) -> Result<Bytes, ClaimError> {
         self.in_time(async {
             let store = self.store().await?;
             let mut object = store.get(name).await.map_err(|error| match error.kind() {
@@ -109,10 +119,25 @@ impl Claims {
                 return Err(ClaimError::TooLarge { size, max });
             }
             let mut body = Vec::with_capacity(size);
-            object.read_to_end(&mut body).await.map_err(unavailable)?;
+            // Not read_to_end, which takes it ill that the client reads some and then finds the whole wrong.
+            while object.read_buf(&mut body).await.map_err(unread)? > 0 {}
             if name_of(&body) == name { Ok(Bytes::from(body)) } else { Err(ClaimError::Damaged) }
         })
         .await
+    }
+
+    /// Whether the store has fewer pieces of the object than it says. Proved by `a_claim_with_a_piece_gone_is_damaged`.
+    async fn lacks_pieces(&self, name: &str) -> bool {
+        let counted = self.in_time(async {
+            let info = self.store().await?.info(name).await.map_err(unavailable)?;
+            let stream =
+                self.bus.jetstream().get_stream(format!("OBJ_{BUCKET}")).await.map_err(unavailable)?;
+            let pieces = format!("$O.{BUCKET}.C.{}", info.nuid);
+            let kept = stream.info_with_subjects(pieces).await.map_err(unavailable)?;
+            let kept: Vec<_> = kept.try_collect().await.map_err(unavailable)?;
+            Ok(kept.into_iter().map(|(_, count)| count).sum::<usize>() < info.chunks)
+        });
+        counted.await.unwrap_or(false)
     }
 
     async fn in_time<T>(&self, work: impl Future<Output = Result<T, ClaimError>>) -> Result<T, ClaimError> {
@@ -135,6 +160,11 @@ async fn is_fresh(store: &ObjectStore, name: &str) -> bool {
     store.info(name).await.is_ok_and(|info| {
         !info.deleted && info.modified.is_some_and(|modified| OffsetDateTime::now_utc() - modified < REUSE)
     })
+}
+
+/// The client compares digests itself.
+fn unread(error: std::io::Error) -> ClaimError {
+    if error.kind() == std::io::ErrorKind::InvalidData { ClaimError::Damaged } else { unavailable(error) }
 }
 
 fn unavailable(source: impl Into<Box<dyn Error + Send + Sync>>) -> ClaimError {

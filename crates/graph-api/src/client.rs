@@ -37,6 +37,12 @@ struct App {
     subscribed_fields: Vec<String>,
 }
 
+/// What a change is answered with. Proved by `a_success_that_says_that_it_is_none_is_an_error`.
+#[derive(Deserialize)]
+struct Changed {
+    success: bool,
+}
+
 /// Why there is no client.
 #[derive(Debug, thiserror::Error)]
 pub enum SetupError {
@@ -69,7 +75,7 @@ impl GraphApi {
     pub async fn subscribe(&self, account: &str, fields: &[Field], token: &Secret) -> Result<(), Error> {
         let fields: Vec<_> = fields.iter().map(Field::as_str).collect();
         let query = [("subscribed_fields", fields.join(","))];
-        self.call(Method::POST, account, &query, token).await.map(drop)
+        confirmed(&self.call(Method::POST, account, &query, token).await?)
     }
 
     /// The fields that the account is subscribed to; `None`: our app is not subscribed at all.
@@ -92,7 +98,7 @@ impl GraphApi {
     /// # Errors
     /// See [`Error`].
     pub async fn unsubscribe(&self, account: &str, token: &Secret) -> Result<(), Error> {
-        self.call(Method::DELETE, account, &[], token).await.map(drop)
+        confirmed(&self.call(Method::DELETE, account, &[], token).await?)
     }
 
     async fn call(
@@ -157,5 +163,12 @@ impl GraphApi {
 
     fn usage(&self) -> MutexGuard<'_, Usage> {
         self.usage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn confirmed(answer: &Answer) -> Result<(), Error> {
+    match answer.json() {
+        Ok(Changed { success: true }) => Ok(()),
+        Ok(Changed { success: false }) | Err(_) => Err(Error::Unexpected { status: answer.status }),
     }
 }

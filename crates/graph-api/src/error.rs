@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::StatusCode;
 use outbound::{Answer, Url};
-use serde::Deserialize;
+use serde_json::Value;
 
 /// Codes by which Meta says that a limit is reached; the business use cases have a range of their own.
 const LIMIT_CODES: &[i64] = &[4, 17, 32, 613];
@@ -85,21 +85,33 @@ impl Error {
     }
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    error: Told,
-}
-
-/// Meta's error object. Everything in it may be absent or of another type one day.
-#[derive(Deserialize)]
+/// Meta's error object. Whatever in it is absent or of another type one day costs only itself. Proved by
+/// `a_dead_token_is_known_whatever_else_the_error_holds`.
 struct Told {
-    #[serde(default)]
     message: String,
     code: i64,
-    error_subcode: Option<i64>,
-    #[serde(default)]
+    subcode: Option<i64>,
     is_transient: bool,
-    fbtrace_id: Option<String>,
+    trace: Option<String>,
+}
+
+impl Told {
+    fn in_answer(answer: &Answer) -> Option<Self> {
+        let body: Value = answer.json().ok()?;
+        let error = body.get("error")?;
+        let number = |name| {
+            let value: &Value = error.get(name)?;
+            value.as_i64().or_else(|| value.as_str()?.parse().ok())
+        };
+        let text = |name| error.get(name).and_then(Value::as_str).map(str::to_owned);
+        Some(Self {
+            message: text("message").unwrap_or_default(),
+            code: number("code")?,
+            subcode: number("error_subcode"),
+            is_transient: error.get("is_transient").and_then(Value::as_bool).unwrap_or_default(),
+            trace: text("fbtrace_id"),
+        })
+    }
 }
 
 /// What an answer that is no success means.
@@ -111,7 +123,7 @@ pub(crate) enum Judged {
 /// Reads an answer that is no success. `url` holds the values that must not come back with Meta's message.
 pub(crate) fn judge(answer: &Answer, url: &Url) -> Judged {
     let status = answer.status;
-    let Ok(Envelope { error: told }) = answer.json() else {
+    let Some(told) = Told::in_answer(answer) else {
         return match status {
             StatusCode::TOO_MANY_REQUESTS => Judged::Limited,
             _ => Judged::Error(Error::Unexpected { status }),
@@ -122,11 +134,11 @@ pub(crate) fn judge(answer: &Answer, url: &Url) -> Judged {
         code if LIMIT_CODES.contains(&code) || LIMIT_CODES_OF_BUSINESS.contains(&code) => {
             return Judged::Limited;
         }
-        TOKEN_CODE => Error::TokenDead { subcode: told.error_subcode, message },
+        TOKEN_CODE => Error::TokenDead { subcode: told.subcode, message },
         code if PASSING_CODES.contains(&code) || told.is_transient || status.is_server_error() => {
             Error::Unavailable { status, message }
         }
-        code => Error::Refused { code, message, trace: told.fbtrace_id },
+        code => Error::Refused { code, message, trace: told.trace },
     })
 }
 

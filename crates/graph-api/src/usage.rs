@@ -8,6 +8,8 @@ use tokio::time::Instant;
 
 /// Pause where Meta does not say how long. Its limits are over a sliding hour, so after this long there is room again.
 const PAUSE: Duration = Duration::from_mins(5);
+/// Longest pause that is believed; Meta's limits recover within a day.
+const PAUSE_MAX: Duration = Duration::from_hours(24);
 /// Accounts whose pause is remembered, at most; the pauses of all others have ended long before there are so many.
 const PAUSED_MAX: usize = 10_000;
 
@@ -39,7 +41,7 @@ impl Usage {
 
     /// Pauses every call.
     pub(crate) fn pause_app(&mut self, now: Instant, wait: Option<Duration>) {
-        self.app = self.app.max(Some(now + wait.unwrap_or(PAUSE)));
+        self.app = self.app.max(Some(now + bounded(wait)));
     }
 
     /// Pauses calls for this account.
@@ -47,8 +49,13 @@ impl Usage {
         if self.accounts.len() >= PAUSED_MAX {
             self.accounts.retain(|_, until| *until > now);
         }
-        self.accounts.insert(account.to_owned(), now + wait.unwrap_or(PAUSE));
+        self.accounts.insert(account.to_owned(), now + bounded(wait));
     }
+}
+
+/// The pause that an answer asks for. Proved by `a_limit_without_end_is_no_panic`.
+fn bounded(wait: Option<Duration>) -> Duration {
+    wait.unwrap_or(PAUSE).min(PAUSE_MAX)
 }
 
 /// What is used of one limit.

@@ -26,6 +26,9 @@ pub enum Error {
     /// The download broke off. What was published stays; another attempt completes it.
     #[error("the download broke off")]
     Download(#[source] outbound::Error),
+    /// The download was empty, and the job is not. Proved by `a_download_without_a_byte_is_not_taken_for_an_empty_list`.
+    #[error("the download was empty, although the job has records")]
+    NothingCame,
     /// An event could not be made durable. What was published stays; another attempt completes it.
     #[error("the stream did not take it")]
     Publish(#[from] bus::PublishError),

@@ -1,15 +1,20 @@
 //! Jobs whose data or whose last word never came.
 
+use std::error::Error as StdError;
+
 use brightdata_api::{Progress, SnapshotId};
 use contract::brightdata::JobStatus;
 use serde::Serialize;
 use store::scrape_requests::{self, ScrapeRequest, Status};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
+use tracing::debug;
 
 use crate::{Channel, Error, Scraping, fetch::about};
 
 /// Jobs that one search looks at, at most, of each sort.
 const SEARCHED_MAX: u16 = 500;
+/// How long Bright Data keeps results: what is older cannot be fetched, and must not crowd out what can.
+const KEPT: Duration = Duration::days(16);
 
 /// What never came.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,15 +53,16 @@ impl Lost {
 
 impl Scraping {
     /// Finds jobs that are ready and brought no data, and asks Bright Data about those that have been open for as long:
-    /// after an outage, their last word is lost too.
+    /// after an outage, their last word is lost too. One that Bright Data does not speak of (another product's, or of
+    /// another account) does not hide the others.
     ///
     /// # Errors
     /// See [`Error`].
     pub async fn lost(&self, now: OffsetDateTime) -> Result<Vec<Lost>, Error> {
-        let before = now - self.settings.lost_after();
+        let when = now - KEPT..now - self.settings.lost_after();
         let mut connection = self.pool.acquire().await?;
-        let without_data = scrape_requests::lost(&mut connection, before, SEARCHED_MAX).await?;
-        let open = scrape_requests::open(&mut connection, before, SEARCHED_MAX).await?;
+        let without_data = scrape_requests::lost(&mut connection, when.clone(), SEARCHED_MAX).await?;
+        let open = scrape_requests::open(&mut connection, when, SEARCHED_MAX).await?;
         drop(connection);
         let mut lost: Vec<_> =
             without_data.into_iter().filter_map(|request| Lost::of(request, Missing::Data)).collect();
@@ -64,8 +70,19 @@ impl Scraping {
             let Some(snapshot_id) = id_of(&request) else { continue };
             let progress = match self.api.progress(&snapshot_id).await {
                 Ok(progress) => progress,
-                // It is older than Bright Data remembers, or was never its.
-                Err(brightdata_api::Error::Unknown(_)) => continue,
+                Err(
+                    error @ (brightdata_api::Error::Unknown(_)
+                    | brightdata_api::Error::Refused { .. }
+                    | brightdata_api::Error::Unexpected(_)),
+                ) => {
+                    let snapshot_id = snapshot_id.as_str();
+                    debug!(
+                        brightdata.snapshot = snapshot_id,
+                        error = &error as &dyn StdError,
+                        "job not known"
+                    );
+                    continue;
+                }
                 Err(error) => return Err(error.into()),
             };
             if progress.job_status().is_some_and(|status| Status::from(status).is_final()) {

@@ -4,7 +4,7 @@ use contract::EventId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::column;
+use crate::{column, in_order};
 
 /// A tap on a button.
 #[derive(Debug, Clone, Copy)]
@@ -36,22 +36,23 @@ pub struct Postback<'a> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(connection: &mut PgConnection, postbacks: &[Postback<'_>]) -> sqlx::Result<()> {
+    let postbacks = in_order(postbacks, |new| (new.account_id, new.postback_id));
     sqlx::query!(
         "insert into instagram_postbacks (account_id, postback_id, mid, participant_id, sender_id, title, payload,
             sent_at, event_id, received_at)
         select * from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::timestamptz[], $9::uuid[], $10::timestamptz[])
         on conflict do nothing",
-        &column(postbacks, |new| new.account_id) as _,
-        &column(postbacks, |new| new.postback_id) as _,
-        &column(postbacks, |new| new.mid) as _,
-        &column(postbacks, |new| new.participant_id) as _,
-        &column(postbacks, |new| new.sender_id) as _,
-        &column(postbacks, |new| new.title) as _,
-        &column(postbacks, |new| new.payload) as _,
-        &column(postbacks, |new| new.sent_at),
-        &column(postbacks, |new| new.event_id.0),
-        &column(postbacks, |new| new.received_at),
+        &column(&postbacks, |new| new.account_id) as _,
+        &column(&postbacks, |new| new.postback_id) as _,
+        &column(&postbacks, |new| new.mid) as _,
+        &column(&postbacks, |new| new.participant_id) as _,
+        &column(&postbacks, |new| new.sender_id) as _,
+        &column(&postbacks, |new| new.title) as _,
+        &column(&postbacks, |new| new.payload) as _,
+        &column(&postbacks, |new| new.sent_at),
+        &column(&postbacks, |new| new.event_id.0),
+        &column(&postbacks, |new| new.received_at),
     )
     .execute(connection)
     .await?;

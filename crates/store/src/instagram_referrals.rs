@@ -5,7 +5,7 @@ use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
-use crate::column;
+use crate::{column, in_order};
 
 /// What brought a user here, once.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +35,7 @@ pub struct Referred<'a> {
 /// # Errors
 /// Those of the database.
 pub async fn insert(connection: &mut PgConnection, referrals: &[Referred<'_>]) -> sqlx::Result<()> {
+    let referrals = in_order(referrals, |new| (new.account_id, new.referral_id));
     sqlx::query!(
         "insert into instagram_referrals (account_id, referral_id, participant_id, sender_id, mid, source, type, ref,
             ad_id, details, referred_at, event_id, received_at)
@@ -45,19 +46,19 @@ pub async fn insert(connection: &mut PgConnection, referrals: &[Referred<'_>]) -
         as new (account_id, referral_id, participant_id, sender_id, mid, source, type, ref, ad_id, details,
             referred_at, event_id, received_at)
         on conflict do nothing",
-        &column(referrals, |new| new.account_id) as _,
-        &column(referrals, |new| new.referral_id) as _,
-        &column(referrals, |new| new.participant_id) as _,
-        &column(referrals, |new| new.sender_id) as _,
-        &column(referrals, |new| new.mid) as _,
-        &column(referrals, |new| new.referral.source.as_deref()) as _,
-        &column(referrals, |new| new.referral.kind.as_deref()) as _,
-        &column(referrals, |new| new.referral.parameter.as_deref()) as _,
-        &column(referrals, |new| new.referral.ad_id.as_deref()) as _,
-        &column(referrals, |new| Value::to_string(&new.referral.details)) as _,
-        &column(referrals, |new| new.referred_at),
-        &column(referrals, |new| new.event_id.0),
-        &column(referrals, |new| new.received_at),
+        &column(&referrals, |new| new.account_id) as _,
+        &column(&referrals, |new| new.referral_id) as _,
+        &column(&referrals, |new| new.participant_id) as _,
+        &column(&referrals, |new| new.sender_id) as _,
+        &column(&referrals, |new| new.mid) as _,
+        &column(&referrals, |new| new.referral.source.as_deref()) as _,
+        &column(&referrals, |new| new.referral.kind.as_deref()) as _,
+        &column(&referrals, |new| new.referral.parameter.as_deref()) as _,
+        &column(&referrals, |new| new.referral.ad_id.as_deref()) as _,
+        &column(&referrals, |new| Value::to_string(&new.referral.details)) as _,
+        &column(&referrals, |new| new.referred_at),
+        &column(&referrals, |new| new.event_id.0),
+        &column(&referrals, |new| new.received_at),
     )
     .execute(connection)
     .await?;

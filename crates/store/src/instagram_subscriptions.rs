@@ -79,6 +79,17 @@ pub struct Subscription {
     pub last_webhook_at: Option<OffsetDateTime>,
 }
 
+/// What Meta was asked for, as it was kept then.
+#[derive(Debug, Clone, Copy)]
+pub struct Asked<'a> {
+    /// Meta's id of the account.
+    pub account_id: &'a str,
+    /// The fields.
+    pub fields: &'a [String],
+    /// The token, sealed.
+    pub token_sealed: &'a [u8],
+}
+
 /// What a call to Meta made of a subscription.
 #[derive(Debug, Clone, Copy)]
 pub enum Outcome<'a> {
@@ -160,14 +171,14 @@ pub async fn list(connection: &mut PgConnection) -> sqlx::Result<Vec<Subscriptio
     .await
 }
 
-/// Notes what a call to Meta made of it. What was changed since `wanted_fields` were asked for is left alone.
+/// Notes what a call to Meta made of it. What was changed since it was asked for is left alone: of other fields, or of
+/// another token, the answer says nothing. Proved by `a_token_that_was_replaced_during_a_check_is_not_taken_for_dead`.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn settle(
     connection: &mut PgConnection,
-    account_id: &str,
-    wanted_fields: &[String],
+    asked: Asked<'_>,
     outcome: Outcome<'_>,
     now: OffsetDateTime,
 ) -> sqlx::Result<()> {
@@ -181,14 +192,15 @@ pub async fn settle(
         "update instagram_subscriptions
         set status = $3, error_code = $4, error_message = $5, checked_at = $6, updated_at = $6,
             subscribed_at = case when $4::text is null then $6 else subscribed_at end
-        where account_id = $1 and fields = $2 and status <> $7",
-        account_id,
-        wanted_fields,
+        where account_id = $1 and fields = $2 and token_sealed = $8 and status <> $7",
+        asked.account_id,
+        asked.fields,
         status as _,
         code,
         message.as_deref(),
         now,
         Status::Removing as _,
+        asked.token_sealed,
     )
     .execute(connection)
     .await?;
@@ -215,14 +227,19 @@ pub async fn unwant(
     Ok(())
 }
 
-/// Forgets it, token included. Says whether there was one.
+/// Forgets it, token included, if it is still to be removed. Says whether it was. Proved by
+/// `an_account_that_is_wanted_again_while_it_is_removed_stays_subscribed`.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn remove(connection: &mut PgConnection, account_id: &str) -> sqlx::Result<bool> {
-    let removed = sqlx::query!("delete from instagram_subscriptions where account_id = $1", account_id)
-        .execute(connection)
-        .await?;
+    let removed = sqlx::query!(
+        "delete from instagram_subscriptions where account_id = $1 and status = $2",
+        account_id,
+        Status::Removing as _,
+    )
+    .execute(connection)
+    .await?;
     Ok(removed.rows_affected() > 0)
 }
 

@@ -26,6 +26,7 @@ pub mod social_comments;
 pub mod social_posts;
 pub mod social_profiles;
 mod text;
+mod turn;
 pub mod unrecognised_records;
 pub mod webhook_event_duplicates;
 pub mod webhook_events;
@@ -37,10 +38,19 @@ pub use pool::{
 };
 
 pub use scraped::{Media, Provenance, Reaction};
+pub use turn::Turn;
 
 /// One column of many rows, as `unnest` takes it.
 fn column<'a, Row, Value>(rows: &'a [Row], value: impl FnMut(&'a Row) -> Value) -> Vec<Value> {
     rows.iter().map(value).collect()
+}
+
+/// The rows in the order of their keys, so that two transactions with the same rows wait for each other instead of
+/// deadlocking.
+fn in_order<Row: Copy, Key: Ord>(rows: &[Row], key: impl Fn(&Row) -> Key) -> Vec<Row> {
+    let mut rows = rows.to_vec();
+    rows.sort_by_key(key);
+    rows
 }
 
 /// One row per key, in the order of keys: one statement must not touch a row twice, and two transactions with the same

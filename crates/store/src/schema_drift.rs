@@ -1,5 +1,7 @@
 //! Where records differ from the schemas that we know them by.
 
+use std::{borrow::Cow, collections::BTreeMap};
+
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -49,8 +51,10 @@ impl Change {
     }
 }
 
-/// Adds what a batch saw, seen at `now`; `drifts` holds each difference once. Of a dataset that has [`ROWS_MAX`]
-/// differences only these are counted on.
+/// What one row counts: dataset, path, change and type found, as they can be stored.
+type Key<'a> = (Cow<'a, str>, Cow<'a, str>, Change, &'static str);
+
+/// Adds what a batch saw at `now`. Of a dataset that has [`ROWS_MAX`] differences only these are counted on.
 ///
 /// # Errors
 /// Those of the database.
@@ -58,9 +62,7 @@ pub async fn count(connection: &mut PgConnection, drifts: &[Drift], now: OffsetD
     if drifts.is_empty() {
         return Ok(());
     }
-    // Two transactions with the same differences wait for each other instead of deadlocking.
-    let mut drifts = drifts.to_vec();
-    drifts.sort_by(|a, b| key(a).cmp(&key(b)));
+    let rows = summed(drifts);
     sqlx::query!(
         "insert into schema_drift (dataset, path, change, found, expected, records, first_seen_at, last_seen_at,
             snapshot_id)
@@ -76,13 +78,13 @@ pub async fn count(connection: &mut PgConnection, drifts: &[Drift], now: OffsetD
             records = schema_drift.records + excluded.records,
             last_seen_at = greatest(schema_drift.last_seen_at, excluded.last_seen_at),
             snapshot_id = excluded.snapshot_id",
-        &column(&drifts, |new| storable(&new.dataset)) as _,
-        &column(&drifts, |new| storable(&new.path)) as _,
-        &column(&drifts, |new| new.change.as_str()) as _,
-        &column(&drifts, |new| new.found) as _,
-        &column(&drifts, |new| new.expected.as_deref()) as _,
-        &column(&drifts, |new| new.records),
-        &column(&drifts, |new| new.snapshot_id.as_deref().map(storable)) as _,
+        &column(&rows, |((dataset, ..), _)| &**dataset) as _,
+        &column(&rows, |((_, path, ..), _)| &**path) as _,
+        &column(&rows, |((_, _, change, _), _)| change.as_str()) as _,
+        &column(&rows, |((.., found), _)| *found) as _,
+        &column(&rows, |(_, (new, _))| new.expected.as_deref()) as _,
+        &column(&rows, |(_, (_, records))| *records),
+        &column(&rows, |(_, (new, _))| new.snapshot_id.as_deref().map(storable)) as _,
         now,
         ROWS_MAX,
     )
@@ -91,6 +93,13 @@ pub async fn count(connection: &mut PgConnection, drifts: &[Drift], now: OffsetD
     Ok(())
 }
 
-fn key(drift: &Drift) -> (&str, &str, Change, &str) {
-    (&drift.dataset, &drift.path, drift.change, drift.found)
+/// Each difference once, with its records in all parts: a statement must not touch a row twice. In the order of keys, so
+/// that two transactions with the same differences wait for each other instead of deadlocking.
+fn summed(drifts: &[Drift]) -> Vec<(Key<'_>, (&Drift, i64))> {
+    let mut rows: BTreeMap<Key<'_>, (&Drift, i64)> = BTreeMap::new();
+    for drift in drifts {
+        let key = (storable(&drift.dataset), storable(&drift.path), drift.change, drift.found);
+        rows.entry(key).or_insert((drift, 0)).1 += drift.records;
+    }
+    rows.into_iter().collect()
 }

@@ -5,7 +5,7 @@ use sqlx::PgConnection;
 use crate::{
     column,
     scraped::{Provenance, newest_of_each},
-    text::storable,
+    text::{indexed, storable},
 };
 
 /// An error record.
@@ -71,7 +71,7 @@ pub async fn upsert(connection: &mut PgConnection, errors: &[RecordError<'_>]) -
         &column(&newest, |new| new.dataset_id.map(storable)) as _,
         &column(&newest, |new| new.platform) as _,
         &column(&newest, |new| new.kind) as _,
-        &column(&newest, |new| storable(&new.error_code)) as _,
+        &column(&newest, |new| indexed(&new.error_code)) as _,
         &column(&newest, |new| new.error.as_deref().map(storable)) as _,
         &column(&newest, |new| new.status_code) as _,
         &column(&newest, |new| new.provenance.warning_code.as_deref().map(storable)) as _,

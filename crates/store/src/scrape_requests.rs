@@ -1,9 +1,24 @@
 //! Scrape jobs at Bright Data: those that we triggered, and those that only its notifications and data told us of.
 
+/// Jobs, whole. Their columns stand here once; it is a macro because a query that is checked is a literal.
+macro_rules! jobs {
+    ($rest:tt, $($argument:expr),+ $(,)?) => {
+        sqlx::query_as!(
+            ScrapeRequest,
+            r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin",
+                status as "status: Status", provider_status, status_event_id, notify_expected, error_code, error_message,
+                records_announced, errors_announced, parts, records, record_errors, record_warnings,
+                record_unrecognised, requested_at, ready_at, data_first_at, data_last_at, finished_at, updated_at
+            from scrape_requests "# + $rest,
+            $($argument),+
+        )
+    };
+}
+
 mod observe;
 mod trigger;
 
-use std::fmt;
+use std::{fmt, ops::Range};
 
 use contract::brightdata::JobStatus;
 use serde::Serialize;
@@ -161,21 +176,10 @@ pub async fn find_by_snapshots(
     connection: &mut PgConnection,
     snapshot_ids: &[String],
 ) -> sqlx::Result<Vec<ScrapeRequest>> {
-    sqlx::query_as!(
-        ScrapeRequest,
-        r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin", status as "status: Status",
-            provider_status, status_event_id, notify_expected, error_code, error_message, records_announced,
-            errors_announced, parts, records, record_errors, record_warnings, record_unrecognised, requested_at, ready_at,
-            data_first_at, data_last_at, finished_at, updated_at
-        from scrape_requests
-        where snapshot_id = any($1)"#,
-        snapshot_ids,
-    )
-    .fetch_all(connection)
-    .await
+    jobs!(r#"where snapshot_id = any($1)"#, snapshot_ids,).fetch_all(connection).await
 }
 
-/// Jobs whose data was said to be ready before `ready_before`, that announced anything at all, and that brought
+/// Jobs whose data was said to be ready in this time, that announced anything at all, and that brought
 /// nothing: their delivery is lost, and must be fetched. Oldest first. Proved by
 /// `a_job_that_is_ready_and_brought_nothing_is_found`.
 ///
@@ -183,22 +187,17 @@ pub async fn find_by_snapshots(
 /// Those of the database.
 pub async fn lost(
     connection: &mut PgConnection,
-    ready_before: OffsetDateTime,
+    ready: Range<OffsetDateTime>,
     limit: u16,
 ) -> sqlx::Result<Vec<ScrapeRequest>> {
-    sqlx::query_as!(
-        ScrapeRequest,
-        r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin", status as "status: Status",
-            provider_status, status_event_id, notify_expected, error_code, error_message, records_announced,
-            errors_announced, parts, records, record_errors, record_warnings, record_unrecognised, requested_at, ready_at,
-            data_first_at, data_last_at, finished_at, updated_at
-        from scrape_requests
-        where status = 'completed' and data_first_at is null and ready_at < $1
+    jobs!(
+        r#"where status = 'completed' and data_first_at is null and ready_at >= $3 and ready_at < $1
             and coalesce(records_announced, 1) > 0
         order by ready_at
         limit $2"#,
-        ready_before,
+        ready.end,
         i64::from(limit),
+        ready.start,
     )
     .fetch_all(connection)
     .await

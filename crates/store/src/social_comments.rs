@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     column,
     scraped::{Media, Provenance, json_media, json_texts, newest_of_each},
-    text::storable,
+    text::{indexed, storable},
 };
 
 /// A comment.
@@ -108,8 +108,8 @@ pub async fn upsert(connection: &mut PgConnection, records: &[Comment<'_>]) -> s
         &column(&newest, |new| new.platform) as _,
         &column(&newest, |new| storable(&new.external_id)) as _,
         &column(&newest, |new| new.url.as_deref().map(storable)) as _,
-        &column(&newest, |new| new.post_id.as_deref().map(storable)) as _,
-        &column(&newest, |new| new.post_url.as_deref().map(storable)) as _,
+        &column(&newest, |new| new.post_id.as_deref().map(indexed)) as _,
+        &column(&newest, |new| new.post_url.as_deref().map(indexed)) as _,
         &column(&newest, |new| new.post_author.as_deref().map(storable)) as _,
         &column(&newest, |new| new.parent_id.as_deref().map(storable)) as _,
         &column(&newest, |new| new.is_reply) as _,

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     column,
     scraped::{Media, Provenance, Reaction, json_media, json_reactions, json_texts, newest_of_each},
-    text::storable,
+    text::{indexed, storable},
 };
 
 /// A post, reel, story or video.
@@ -146,7 +146,7 @@ pub async fn upsert(connection: &mut PgConnection, records: &[Post<'_>]) -> sqlx
         &column(&newest, |new| storable(&new.external_id)) as _,
         &column(&newest, |new| new.shortcode.as_deref().map(storable)) as _,
         &column(&newest, |new| new.url.as_deref().map(storable)) as _,
-        &column(&newest, |new| new.author.as_deref().map(storable)) as _,
+        &column(&newest, |new| new.author.as_deref().map(indexed)) as _,
         &column(&newest, |new| new.author_id.as_deref().map(storable)) as _,
         &column(&newest, |new| new.author_name.as_deref().map(storable)) as _,
         &column(&newest, |new| new.author_url.as_deref().map(storable)) as _,

@@ -6,7 +6,7 @@ use time::OffsetDateTime;
 use crate::{
     column,
     scraped::{Provenance, json_texts, newest_of_each},
-    text::storable,
+    text::{indexed, storable},
 };
 
 /// A page, company or profile.
@@ -143,7 +143,7 @@ pub async fn upsert(connection: &mut PgConnection, records: &[Profile<'_>]) -> s
         &column(&newest, |new| new.kind) as _,
         &column(&newest, |new| storable(&new.external_id)) as _,
         &column(&newest, |new| new.url.as_deref().map(storable)) as _,
-        &column(&newest, |new| new.username.as_deref().map(storable)) as _,
+        &column(&newest, |new| new.username.as_deref().map(indexed)) as _,
         &column(&newest, |new| new.name.as_deref().map(storable)) as _,
         &column(&newest, |new| new.description.as_deref().map(storable)) as _,
         &column(&newest, |new| new.category.as_deref().map(storable)) as _,

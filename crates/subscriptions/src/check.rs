@@ -4,7 +4,10 @@ use std::{collections::BTreeSet, time::Duration};
 
 use graph_api::Field;
 use serde::Serialize;
-use store::instagram_subscriptions::{self as table, Status, Subscription};
+use store::{
+    Turn,
+    instagram_subscriptions::{self as table, Asked, Status, Subscription},
+};
 use time::OffsetDateTime;
 
 use crate::{Error, Subscriptions, place};
@@ -47,7 +50,12 @@ pub struct Checked {
 impl Finding {
     /// Whether a person has to do something.
     pub fn needs_attention(&self) -> bool {
-        matches!(self, Self::TokenDead | Self::Failed { .. })
+        matches!(self, Self::TokenDead | Self::Failed { may_pass: false, .. })
+    }
+
+    /// Whether Meta could not be asked, and the next check will.
+    pub fn is_unsettled(&self) -> bool {
+        matches!(self, Self::Failed { may_pass: true, .. })
     }
 }
 
@@ -56,12 +64,20 @@ impl Subscriptions {
     /// known to be as they shall be. Tokens sealed with an older key are sealed again.
     ///
     /// # Errors
-    /// The database fails. What is wrong with an account is a finding.
+    /// The database fails, or another check is at work ([`Error::Busy`]). What is wrong with an account is a finding.
     pub async fn check(&self, silence: Duration, now: OffsetDateTime) -> Result<Vec<Checked>, Error> {
+        let turn = Turn::take(&self.pool, "weir: check of Instagram's subscriptions").await?;
+        let turn = turn.ok_or(Error::Busy)?;
+        let checked = self.check_each(silence, now).await;
+        turn.end().await?;
+        checked
+    }
+
+    async fn check_each(&self, silence: Duration, now: OffsetDateTime) -> Result<Vec<Checked>, Error> {
         let kept = table::list(&mut *self.pool.acquire().await?).await?;
         let mut checked = Vec::with_capacity(kept.len());
-        for subscription in kept {
-            let resealed = self.reseal(&subscription).await?;
+        for mut subscription in kept {
+            let resealed = self.reseal(&mut subscription).await?;
             let finding = match self.check_one(&subscription, silence, now).await {
                 Ok(finding) => finding,
                 Err(Error::Database(error)) => return Err(error.into()),
@@ -84,32 +100,49 @@ impl Subscriptions {
         now: OffsetDateTime,
     ) -> Result<Finding, Error> {
         match kept.status {
-            Status::Removing => {
-                self.tell_removal(kept).await?;
-                table::remove(&mut *self.pool.acquire().await?, &kept.account_id).await?;
-                return Ok(Finding::Removed);
-            }
-            Status::TokenDead => return Ok(Finding::TokenDead),
-            Status::Active if !is_silent(kept, silence, now) => return Ok(Finding::Alive),
-            Status::Active | Status::Pending | Status::Failed => {}
+            Status::Removing => self.finish_removal(kept, now).await,
+            Status::TokenDead => Ok(Finding::TokenDead),
+            Status::Active if !is_silent(kept, silence, now) => Ok(Finding::Alive),
+            Status::Active | Status::Pending | Status::Failed => self.ask(kept, now).await,
         }
+    }
+
+    async fn finish_removal(&self, kept: &Subscription, now: OffsetDateTime) -> Result<Finding, Error> {
+        self.tell_removal(kept).await?;
+        let mut connection = self.pool.acquire().await?;
+        if table::remove(&mut connection, &kept.account_id).await? {
+            return Ok(Finding::Removed);
+        }
+        // Somebody wants it again since, and Meta has just been told otherwise.
+        let wanted = table::find(&mut connection, &kept.account_id).await?;
+        drop(connection);
+        match wanted {
+            Some(wanted) => self.ask(&wanted, now).await,
+            None => Ok(Finding::Removed),
+        }
+    }
+
+    /// Subscribes it again.
+    async fn ask(&self, kept: &Subscription, now: OffsetDateTime) -> Result<Finding, Error> {
         let token = self.token(kept)?;
         // They were fields when they were written.
         let fields: Vec<Field> = kept.fields.iter().filter_map(|field| field.parse().ok()).collect();
-        let asked = async {
+        let asking = async {
             let has = self.graph.subscribed(&kept.account_id, &token).await?.unwrap_or_default();
             let is_right = kept.fields.iter().collect::<BTreeSet<_>>() == has.iter().collect::<BTreeSet<_>>();
             // Subscribed again in any case: what Meta lists it does not always send.
             self.ask_for(&kept.account_id, &fields, &token).await?;
             Ok(is_right)
         };
-        let asked: Result<bool, graph_api::Error> = asked.await;
-        let finding = if matches!(asked, Ok(true)) { Finding::Quiet } else { Finding::Resubscribed };
-        self.settle(&kept.account_id, &kept.fields, asked.map(drop), now).await?;
+        let answer: Result<bool, graph_api::Error> = asking.await;
+        let finding = if matches!(answer, Ok(true)) { Finding::Quiet } else { Finding::Resubscribed };
+        let asked =
+            Asked { account_id: &kept.account_id, fields: &kept.fields, token_sealed: &kept.token_sealed };
+        self.settle(asked, answer.map(drop), now).await?;
         Ok(finding)
     }
 
-    async fn reseal(&self, kept: &Subscription) -> Result<bool, Error> {
+    async fn reseal(&self, kept: &mut Subscription) -> Result<bool, Error> {
         if self.keys.is_current(&kept.token_sealed) {
             return Ok(false);
         }
@@ -119,7 +152,12 @@ impl Subscriptions {
         };
         let sealed = self.keys.seal(&token, &place(&kept.account_id));
         let mut connection = self.pool.acquire().await?;
-        Ok(table::reseal(&mut connection, &kept.account_id, &kept.token_sealed, &sealed).await?)
+        let is_resealed =
+            table::reseal(&mut connection, &kept.account_id, &kept.token_sealed, &sealed).await?;
+        if is_resealed {
+            kept.token_sealed = sealed;
+        }
+        Ok(is_resealed)
     }
 }
 

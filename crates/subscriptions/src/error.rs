@@ -6,6 +6,9 @@ pub enum Error {
     /// A new account needs one.
     #[error("the account is new, so its access token is needed")]
     NoToken,
+    /// One check at a time: it would ask Meta twice for nothing.
+    #[error("another check is at work")]
+    Busy,
     /// There is nothing to remove.
     #[error("no such subscription")]
     Unknown,

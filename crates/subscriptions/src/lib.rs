@@ -17,7 +17,7 @@ use config::Secret;
 use graph_api::{Field, GraphApi};
 use seal::{Keyring, Place};
 use sqlx::PgPool;
-use store::instagram_subscriptions::{self as table, Outcome, Status, Subscription};
+use store::instagram_subscriptions::{self as table, Asked, Outcome, Status, Subscription};
 use time::OffsetDateTime;
 
 pub use check::{Checked, Finding};
@@ -61,8 +61,8 @@ impl Subscriptions {
         table::want(&mut connection, account, &names, &sealed, now).await?;
         // Meta may take its time, and a connection is not to be held for that.
         drop(connection);
-        let asked = self.ask_for(account, &fields, &token).await;
-        self.settle(account, &names, asked, now).await
+        let answer = self.ask_for(account, &fields, &token).await;
+        self.settle(Asked { account_id: account, fields: &names, token_sealed: &sealed }, answer, now).await
     }
 
     /// Unsubscribes an account and forgets its token. With `forget` it is forgotten even if Meta cannot be told (a dead
@@ -111,13 +111,12 @@ impl Subscriptions {
     /// Commits what Meta said.
     async fn settle(
         &self,
-        account: &str,
-        fields: &[String],
-        asked: Result<(), graph_api::Error>,
+        asked: Asked<'_>,
+        answer: Result<(), graph_api::Error>,
         now: OffsetDateTime,
     ) -> Result<(), Error> {
-        let message = asked.as_ref().err().map(ToString::to_string);
-        let outcome = match (&asked, &message) {
+        let message = answer.as_ref().err().map(ToString::to_string);
+        let outcome = match (&answer, &message) {
             (Err(error), Some(message)) => {
                 let is_dead = matches!(error, graph_api::Error::TokenDead { .. });
                 let status = if is_dead { Status::TokenDead } else { Status::Failed };
@@ -125,8 +124,8 @@ impl Subscriptions {
             }
             _ => Outcome::Confirmed,
         };
-        table::settle(&mut *self.pool.acquire().await?, account, fields, outcome, now).await?;
-        Ok(asked?)
+        table::settle(&mut *self.pool.acquire().await?, asked, outcome, now).await?;
+        Ok(answer?)
     }
 
     fn token(&self, kept: &Subscription) -> Result<Secret, Error> {

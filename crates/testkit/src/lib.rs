@@ -1,4 +1,4 @@
-//! A private broker, database and OTLP receiver per test: the real servers, on ports of their own, gone with the test.
+//! A private broker, database and OTLP receiver per test, and a rig to run a service on them: the real servers, on ports of their own, gone with the test.
 //!
 //! Nothing here installs anything: `cargo xtask tools` does, and the panic of a test that lacks a server says so. This
 //! crate panics where a library would return an error, because its callers are tests.
@@ -8,9 +8,11 @@ mod database;
 mod eventually;
 mod otlp;
 mod postgres;
+mod rig;
 
 pub use broker::Broker;
 pub use database::Database;
 pub use eventually::eventually;
 pub use otlp::{OtlpReceiver, ReceivedLog, ReceivedSpan, SpanRef};
 pub use postgres::PostgresServer;
+pub use rig::Rig;

@@ -20,38 +20,58 @@ const LOCAL: &[BorrowedFormatItem<'_>] = format_description!(
     version = 2,
     "[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]]"
 );
+/// ISO with a zone that RFC 3339 would spell with a colon.
+const BASIC_ZONE: &[BorrowedFormatItem<'_>] = format_description!(
+    version = 2,
+    "[year]-[month]-[day]T[hour]:[minute]:[second][optional [.[subsecond]]][offset_hour sign:mandatory][offset_minute]"
+);
 const DATE: &[BorrowedFormatItem<'_>] = format_description!("[year]-[month]-[day]");
+/// As in the inputs of its jobs.
+const AMERICAN_DATE: &[BorrowedFormatItem<'_>] = format_description!("[month]-[day]-[year]");
+/// The year 1973. A smaller number is no time, but something else: a year, for one.
+const SECONDS_FROM: f64 = 100_000_000.0;
 /// From here on a number counts milliseconds: as seconds it would be the year 5138.
-const MILLISECONDS_FROM: i64 = 100_000_000_000;
+const MILLISECONDS_FROM: f64 = 100_000_000_000.0;
+/// The last second of the year 9999, in milliseconds.
+const MILLISECONDS_MAX: f64 = 253_402_300_799_999.0;
 
 /// Reads a time, to the microsecond that a row keeps; none if there is none, or it means nothing.
 pub(crate) fn parse(value: &Value) -> Option<OffsetDateTime> {
     let instant = match value {
         Value::String(text) => of_text(text.trim()),
-        Value::Number(number) => of_number(number.as_i64()?),
+        Value::Number(number) => of_number(number.as_f64()?),
         _ => None,
     }?;
-    let instant = instant.to_offset(UtcOffset::UTC);
+    // Some hours before the last year's end are in no year, in UTC.
+    let instant = instant.checked_to_offset(UtcOffset::UTC)?;
     instant.replace_nanosecond(instant.nanosecond() / 1_000 * 1_000).ok()
 }
 
 fn of_text(text: &str) -> Option<OffsetDateTime> {
-    if let Ok(number) = text.parse() {
-        return of_number(number);
+    if text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') {
+        return of_number(text.parse().ok()?);
     }
     let unnamed = text.split_once(" (").map_or(text, |(date, _)| date);
-    let iso = text.replacen(' ', "T", 1);
+    let iso = text.trim_end_matches(" UTC").replacen(' ', "T", 1).replace(' ', "");
+    let date = |format| Date::parse(text, format).map(|date| date.midnight().assume_utc());
     OffsetDateTime::parse(&iso, &Rfc3339)
         .or_else(|_| PrimitiveDateTime::parse(&iso, LOCAL).map(PrimitiveDateTime::assume_utc))
-        .or_else(|_| Date::parse(text, DATE).map(|date| date.midnight().assume_utc()))
+        .or_else(|_| OffsetDateTime::parse(&iso, BASIC_ZONE))
+        .or_else(|_| date(DATE))
+        .or_else(|_| date(AMERICAN_DATE))
         .or_else(|_| OffsetDateTime::parse(unnamed, JAVASCRIPT))
         .or_else(|_| OffsetDateTime::parse(text, &Rfc2822))
         .ok()
 }
 
-fn of_number(number: i64) -> Option<OffsetDateTime> {
-    let nanoseconds = i128::from(number) * if number < MILLISECONDS_FROM { 1_000_000_000 } else { 1_000_000 };
-    OffsetDateTime::from_unix_timestamp_nanos(nanoseconds).ok().filter(|_| number > 0)
+fn of_number(number: f64) -> Option<OffsetDateTime> {
+    let milliseconds = if number < MILLISECONDS_FROM { number * 1_000.0 } else { number };
+    if number < SECONDS_FROM || milliseconds > MILLISECONDS_MAX {
+        return None;
+    }
+    #[expect(clippy::cast_possible_truncation, reason = "it is below MILLISECONDS_MAX")]
+    let microseconds = (milliseconds * 1_000.0).round() as i128;
+    OffsetDateTime::from_unix_timestamp_nanos(microseconds * 1_000).ok()
 }
 
 #[cfg(test)]
@@ -77,10 +97,18 @@ mod tests {
             json!(1_767_997_290),
             json!(1_767_997_290_000_i64),
             json!("1767997290"),
+            json!(1_767_997_290.0),
+            json!("1767997290.000"),
+            json!("2026-01-09T22:21:30+0000"),
+            json!("2026-01-09 19:21:30 -03:00"),
+            json!("2026-01-09 22:21:30 UTC"),
         ] {
             assert_eq!(parse(&value), Some(instant), "{value}");
         }
-        assert_eq!(parse(&json!("2026-01-09")), Some(datetime!(2026-01-09 0:00 UTC)));
+        for date in ["2026-01-09", "01-09-2026"] {
+            assert_eq!(parse(&json!(date)), Some(datetime!(2026-01-09 0:00 UTC)));
+        }
+        assert_eq!(parse(&json!(1_767_997_290.25)), Some(datetime!(2026-01-09 22:21:30.25 UTC)));
         assert_eq!(
             parse(&json!("2026-01-09T22:21:30.9719999Z")),
             Some(datetime!(2026-01-09 22:21:30.971_999 UTC))
@@ -97,6 +125,12 @@ mod tests {
             json!(-5),
             json!(true),
             json!("99999999999999999"),
+            json!(1e300),
+            json!(2015),
+            json!("2015"),
+            json!("1e9"),
+            // In UTC this is a year that no calendar here has.
+            json!("9999-12-31T23:59:59-01:00"),
         ] {
             assert_eq!(parse(&value), None, "{value}");
         }

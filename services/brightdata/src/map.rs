@@ -11,12 +11,16 @@ use contract::{
 };
 use serde_json::Value;
 use store::{Media, Provenance, social_comments::Comment, social_posts::Post, social_profiles::Profile};
-use time::OffsetDateTime;
+use time::{Duration, OffsetDateTime};
 
 use crate::record::{Record, text};
 
 /// Longest id that an index takes, in bytes.
 const ID_MAX_BYTES: usize = 1_024;
+
+/// How far ahead of ours Bright Data's clock may be. A record that claims to be of a later time would keep every other
+/// record of the same thing out for ever. Proved by `a_record_from_the_future_does_not_freeze_its_row`.
+const AHEAD_MAX: Duration = Duration::days(1);
 
 /// A record as a row.
 #[derive(Debug)]
@@ -84,13 +88,27 @@ impl<'a> Origin<'a> {
     pub(crate) fn provenance(self, record: &mut Record<'a>) -> Provenance<'a> {
         Provenance {
             snapshot_id: self.snapshot_id,
-            collected_at: record.instant(&["timestamp"]).unwrap_or(self.received_at),
+            collected_at: self.collected_at(record),
             event_id: self.event_id,
             received_at: self.received_at,
             raw: record.raw,
             warning_code: record.text(&["warning_code"]),
             warning: record.text(&["warning"]),
             refused_fields: record.refused(),
+        }
+    }
+}
+
+impl Origin<'_> {
+    /// By the record, else when it arrived.
+    fn collected_at(self, record: &mut Record<'_>) -> OffsetDateTime {
+        const FIELD: &str = "timestamp";
+        match record.instant(&[FIELD]) {
+            Some(at) if at - AHEAD_MAX > self.received_at => {
+                record.refuse(FIELD);
+                self.received_at
+            }
+            at => at.unwrap_or(self.received_at),
         }
     }
 }

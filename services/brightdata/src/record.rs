@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use contract::json;
 use serde_json::{Value, value::RawValue};
 use time::OffsetDateTime;
 
@@ -27,9 +28,11 @@ pub(crate) struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    /// Reads the members one by one, so that one that no parser takes (`1e999`, a hundred brackets) harms only itself.
+    /// Reads the members one by one, so that one that no parser takes (`1e999`, a hundred brackets) harms only itself;
+    /// of half an emoji not even its own text is lost.
     pub(crate) fn parse(raw: &'a [u8]) -> Result<Self, NoRecord> {
         let text = String::from_utf8_lossy(raw);
+        let text = json::mended(&text);
         let Ok(members) = serde_json::from_str::<BTreeMap<String, &RawValue>>(&text) else {
             let is_json = serde_json::from_str::<&RawValue>(&text).is_ok();
             return Err(if is_json { NoRecord::NotAnObject } else { NoRecord::NotJson });
@@ -53,6 +56,11 @@ impl<'a> Record<'a> {
         self.refused.clone()
     }
 
+    /// Notes that the value of a field cannot be.
+    pub(crate) fn refuse(&mut self, name: &str) {
+        self.refused.push(name.to_owned());
+    }
+
     /// The value at a path such as `about.rating.value`, unless it is null.
     pub(crate) fn get(&self, path: &str) -> Option<&Value> {
         let mut names = path.split('.');
@@ -73,8 +81,10 @@ impl<'a> Record<'a> {
     /// The first of these that can be an id: a text, or an integer that is exact.
     pub(crate) fn id(&mut self, paths: &[&str]) -> Option<String> {
         self.read(paths, |value| match value {
-            Value::String(text) if text.trim().is_empty() => Read::Absent,
-            Value::String(text) => Read::Is(text.trim().to_owned()),
+            Value::String(text) => match text.replace('\0', "").trim() {
+                "" => Read::Absent,
+                id => Read::Is(id.to_owned()),
+            },
             Value::Number(number) if !number.is_f64() => Read::Is(number.to_string()),
             _ => Read::Refused,
         })

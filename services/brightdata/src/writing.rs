@@ -1,11 +1,8 @@
 //! What was read in the parts of a batch, written table by table.
 
-use std::{collections::BTreeMap, mem::take};
-
 use sqlx::PgConnection;
 use store::{
-    schema_drift::{self, Drift},
-    scrape_record_errors, social_comments, social_posts, social_profiles, unrecognised_records,
+    schema_drift, scrape_record_errors, social_comments, social_posts, social_profiles, unrecognised_records,
 };
 use time::OffsetDateTime;
 
@@ -29,24 +26,12 @@ pub(crate) async fn records(connection: &mut PgConnection, parts: Vec<&mut Part<
     unrecognised_records::insert(connection, &unrecognised).await
 }
 
-/// Counts how the records of `parts` differ from their schemas. Summed up here, so that a batch costs one statement, and
-/// none if nothing differs.
+/// Counts how the records of `parts` differ from their schemas.
 pub(crate) async fn drift(
     connection: &mut PgConnection,
     parts: Vec<&mut Part<'_>>,
     now: OffsetDateTime,
 ) -> sqlx::Result<()> {
-    let mut drifts: BTreeMap<_, Drift> = BTreeMap::new();
-    for Part { reading, heading, .. } in parts {
-        for drift in reading.drifts(*heading) {
-            let key = (drift.dataset.clone(), drift.path.clone(), drift.change, drift.found);
-            match drifts.get_mut(&key) {
-                Some(sum) => sum.records += drift.records,
-                None => {
-                    drifts.insert(key, drift);
-                }
-            }
-        }
-    }
-    schema_drift::count(connection, &take(&mut drifts).into_values().collect::<Vec<_>>(), now).await
+    let drifts: Vec<_> = parts.into_iter().flat_map(|part| part.reading.drifts(part.heading)).collect();
+    schema_drift::count(connection, &drifts, now).await
 }

@@ -51,7 +51,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
         Verb::Status(args) => follow::status(args, &settings, context.output).await,
         Verb::Fetch(args) => follow::fetch(args, &settings, context.output).await,
         Verb::Redeliver(args) => follow::redeliver(args, &settings, context.output).await,
-        Verb::Lost(args) => lost::run(args, &settings, context.output).await,
+        Verb::Lost(args) => Box::pin(lost::run(args, &settings, context.output)).await,
     }
 }
 
@@ -77,6 +77,7 @@ fn failed(error: Error) -> Failure {
         Error::Api(Api::Limited { .. }) => Failure::away(error)
             .hint("jobs that run have to finish first: `weir brightdata status` lists ours"),
         Error::Api(api) if api.may_pass() => Failure::away(error),
+        Error::NothingCame => Failure::away(error),
         Error::Download(_) | Error::Publish(_) | Error::Claim(_) => {
             Failure::away(error).hint("what was published stays; the same command completes it")
         }
@@ -87,5 +88,5 @@ fn failed(error: Error) -> Failure {
 }
 
 fn not_ready(snapshot_id: &SnapshotId) -> Failure {
-    Failure::from(anyhow!("the data of {snapshot_id} is not ready yet")).hint("try again in a while")
+    Failure::away(anyhow!("the data of {snapshot_id} is not ready yet")).hint("try again in a while")
 }

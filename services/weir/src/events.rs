@@ -175,6 +175,8 @@ async fn show(args: &ShowArgs, pool: &PgPool, output: Output) -> Result<ExitCode
         };
         output.line(format!("{name:<16} {}", printable(&shown)))?;
     }
+    show_members("extensions", stored.extensions.as_ref(), output)?;
+    show_members("headers", stored.headers.as_ref(), output)?;
     output.line(format!("{:<16} {}", "duplicates", stored.duplicates))?;
     output.line(format!("\nbody, {}:\n{}", size(stored.body.len() as u64), body_for_people(&stored.body)))?;
     output.document(&whole(&stored, fields))?;
@@ -192,8 +194,19 @@ fn whole(stored: &Stored, fields: Value) -> Value {
         members.insert("duplicates".to_owned(), stored.duplicates.into());
         members.insert("body".to_owned(), json!(text));
         members.insert("body_base64".to_owned(), json!(base64));
+        members.insert("extensions".to_owned(), json!(stored.extensions));
+        members.insert("headers".to_owned(), json!(stored.headers));
     }
     document
+}
+
+/// What the envelope said beside, or a stranger's headers, one a line.
+fn show_members(what: &str, object: Option<&Value>, output: Output) -> anyhow::Result<()> {
+    for (name, value) in object.and_then(Value::as_object).into_iter().flatten() {
+        let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        output.line(format!("{:<16} {}", printable(&format!("{what}.{name}")), printable(&shown)))?;
+    }
+    Ok(())
 }
 
 fn body_for_people(body: &[u8]) -> String {

@@ -22,6 +22,8 @@ enum Kind {
 
 /// Something is wrong.
 pub(crate) const WRONG: u8 = 1;
+/// Something needed does not answer.
+pub(crate) const AWAY: u8 = 3;
 /// Only warnings.
 pub(crate) const WARNINGS: u8 = 4;
 
@@ -52,12 +54,17 @@ impl Failure {
         self.hint.as_deref()
     }
 
+    /// Whether something needed does not answer, and later may.
+    pub(crate) fn is_away(&self) -> bool {
+        self.kind == Kind::Away
+    }
+
     /// The process's exit code.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self.kind {
             Kind::Wrong => WRONG,
             Kind::Usage => 2,
-            Kind::Away => 3,
+            Kind::Away => AWAY,
         })
     }
 

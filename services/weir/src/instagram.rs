@@ -149,6 +149,6 @@ fn failed(error: Error) -> Failure {
         }
         Error::Token(_) => Failure::from(anyhow::Error::from(error))
             .hint("put the key that it was sealed with back into seal.keys, behind the newer one"),
-        Error::Graph(_) | Error::Database(_) => Failure::from(anyhow::Error::from(error)),
+        Error::Busy | Error::Graph(_) | Error::Database(_) => Failure::from(anyhow::Error::from(error)),
     }
 }

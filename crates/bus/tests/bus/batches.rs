@@ -106,7 +106,7 @@ async fn a_stream_that_is_full_refuses_and_counts_right() {
     let publisher = batching(&broker, &bus);
     let keys = keys("k", 100);
     let publishing = keys.iter().map(|key| publisher.publish(event(key, vec![b'x'; 500])));
-    let stored = join_all(publishing).await.into_iter().filter(Result::is_ok).count();
+    let stored = join_all(publishing).await.into_iter().flatten().count();
     assert!(stored > 0 && stored < 100, "{stored}");
     assert_eq!(kept(&bus).await, stored as u64);
 }

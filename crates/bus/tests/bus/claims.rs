@@ -73,3 +73,22 @@ async fn a_broker_that_hangs_is_an_error_in_time() {
     assert!(started.elapsed() < Duration::from_secs(3), "{:?}", started.elapsed());
     broker.resume();
 }
+
+#[tokio::test]
+async fn a_claim_with_a_piece_gone_is_damaged() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let config = config::Nats { publish_timeout_ms: 500, ..broker.config() };
+    let claims = Claims::new(&bus, &config);
+    let name = claims.put(&body(1)).await.unwrap();
+    let stream = bus.jetstream().get_stream("OBJ_CLAIMS").await.unwrap();
+    let pieces = stream.cached_info().state.messages - 1;
+    stream.delete_message(3).await.unwrap();
+    let damaged = claims.get(&name, MAX).await;
+    assert!(matches!(damaged, Err(ClaimError::Damaged)), "{damaged:?}");
+    for piece in (1..=pieces).filter(|piece| *piece != 3) {
+        stream.delete_message(piece).await.unwrap();
+    }
+    let gone = claims.get(&name, MAX).await;
+    assert!(matches!(gone, Err(ClaimError::Damaged)), "{gone:?}");
+}

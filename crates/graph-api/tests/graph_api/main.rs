@@ -158,3 +158,42 @@ async fn what_is_no_account_is_not_called() {
     }
     assert!(meta.script.requests().is_empty());
 }
+
+#[tokio::test]
+async fn a_limit_without_end_is_no_panic() {
+    let Given { meta, api, .. } = &given(|_| {}).await;
+    meta.script.then([Step::RetryAfter(429, "18446744073709551615")]);
+    let error = api.subscribed(ACCOUNT, &token()).await.unwrap_err();
+    let Error::Limited { wait } = error else { panic!("{error:?}") };
+    assert!(wait <= Duration::from_hours(24), "{wait:?}");
+    let endless = r#"{"2":[{"call_count":100,"estimated_time_to_regain_access":18446744073709551615}]}"#;
+    meta.script.then([Step::Header("x-business-use-case-usage", endless)]);
+    api.subscribed("17841400000000002", &token()).await.unwrap();
+    assert!(matches!(api.subscribed("17841400000000002", &token()).await, Err(Error::Limited { .. })));
+}
+
+#[tokio::test]
+async fn a_success_that_says_that_it_is_none_is_an_error() {
+    let Given { meta, api, .. } = &given(|_| {}).await;
+    for body in [r#"{"success":false}"#, "{}", "<html>", ""] {
+        meta.script.then([Step::Status(200, body)]);
+        let error = api.subscribe(ACCOUNT, &fields("comments"), &token()).await.unwrap_err();
+        assert!(matches!(error, Error::Unexpected { .. }), "{error:?}");
+        meta.script.then([Step::Status(200, body)]);
+        assert!(api.unsubscribe(ACCOUNT, &token()).await.is_err());
+    }
+}
+
+#[tokio::test]
+async fn a_dead_token_is_known_whatever_else_the_error_holds() {
+    let Given { meta, api, .. } = &given(|_| {}).await;
+    for body in [
+        r#"{"error":{"code":190}}"#,
+        r#"{"error":{"message":null,"code":190,"error_subcode":"463","is_transient":null,"fbtrace_id":7}}"#,
+        r#"{"error":{"message":{"text":"dead"},"code":"190"}}"#,
+    ] {
+        meta.script.then([Step::Status(400, body)]);
+        let error = api.subscribed(ACCOUNT, &token()).await.unwrap_err();
+        assert!(matches!(error, Error::TokenDead { .. }), "{body}: {error:?}");
+    }
+}

@@ -84,3 +84,15 @@ async fn a_download_that_breaks_off_is_completed_by_the_next_one() {
     let fetched = given.scraping.fetch(id(&triggered), &stream.channel, NOW).await.unwrap().unwrap();
     assert_eq!((fetched.records, fetched.new), (3, 1));
 }
+
+#[tokio::test]
+async fn a_download_without_a_byte_is_not_taken_for_an_empty_list() {
+    let (given, stream) = (Given::new(|bright| bright.deliver = false).await, Stream::new().await);
+    let triggered = given.triggered().await;
+    given.bright.finish(id(&triggered).as_str()).await;
+    given.bright.script.then([Step::Status(200, "")]);
+    let error = given.scraping.fetch(id(&triggered), &stream.channel, NOW).await.unwrap_err();
+    assert!(matches!(error, scraping::Error::NothingCame), "{error:?}");
+    let fetched = given.scraping.fetch(id(&triggered), &stream.channel, NOW).await.unwrap().unwrap();
+    assert_eq!(fetched.records, 3, "the next one brings it in");
+}

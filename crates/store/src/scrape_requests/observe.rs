@@ -211,14 +211,8 @@ async fn lock(
     connection: &mut PgConnection,
     observations: &[Observation<'_>],
 ) -> sqlx::Result<HashMap<String, ScrapeRequest>> {
-    let requests = sqlx::query_as!(
-        ScrapeRequest,
-        r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin", status as "status: Status",
-            provider_status, status_event_id, notify_expected, error_code, error_message, records_announced,
-            errors_announced, parts, records, record_errors, record_warnings, record_unrecognised, requested_at, ready_at,
-            data_first_at, data_last_at, finished_at, updated_at
-        from scrape_requests
-        where snapshot_id = any($1)
+    let requests = jobs!(
+        r#"where snapshot_id = any($1)
         order by snapshot_id
         for update"#,
         &column(observations, |observation| observation.snapshot_id) as _,

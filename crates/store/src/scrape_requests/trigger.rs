@@ -1,5 +1,7 @@
 //! Jobs that we start.
 
+use std::ops::Range;
+
 use serde_json::Value;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
@@ -138,14 +140,8 @@ pub async fn refused(
 /// # Errors
 /// Those of the database.
 pub async fn list(connection: &mut PgConnection, limit: u16) -> sqlx::Result<Vec<ScrapeRequest>> {
-    sqlx::query_as!(
-        ScrapeRequest,
-        r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin", status as "status: Status",
-            provider_status, status_event_id, notify_expected, error_code, error_message, records_announced,
-            errors_announced, parts, records, record_errors, record_warnings, record_unrecognised, requested_at, ready_at,
-            data_first_at, data_last_at, finished_at, updated_at
-        from scrape_requests
-        order by requested_at desc, id desc
+    jobs!(
+        r#"order by requested_at desc, id desc
         limit $1"#,
         i64::from(limit),
     )
@@ -153,28 +149,24 @@ pub async fn list(connection: &mut PgConnection, limit: u16) -> sqlx::Result<Vec
     .await
 }
 
-/// Jobs that were started before `requested_before` and of which the end is not known: their notification may be lost.
+/// Jobs that were started in this time and of which the end is not known: their notification may be lost.
 /// Oldest first.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn open(
     connection: &mut PgConnection,
-    requested_before: OffsetDateTime,
+    requested: Range<OffsetDateTime>,
     limit: u16,
 ) -> sqlx::Result<Vec<ScrapeRequest>> {
-    sqlx::query_as!(
-        ScrapeRequest,
-        r#"select id, snapshot_id, dataset_id, platform, kind, origin as "origin: Origin", status as "status: Status",
-            provider_status, status_event_id, notify_expected, error_code, error_message, records_announced,
-            errors_announced, parts, records, record_errors, record_warnings, record_unrecognised, requested_at, ready_at,
-            data_first_at, data_last_at, finished_at, updated_at
-        from scrape_requests
-        where status in ('pending', 'processing') and requested_at < $1 and snapshot_id is not null
+    jobs!(
+        r#"where status in ('pending', 'processing') and requested_at >= $3 and requested_at < $1
+            and snapshot_id is not null
         order by requested_at
         limit $2"#,
-        requested_before,
+        requested.end,
         i64::from(limit),
+        requested.start,
     )
     .fetch_all(connection)
     .await

@@ -11,4 +11,5 @@ mod older_queries;
 mod outage;
 mod scrape_requests;
 mod scraped;
+mod turns;
 mod verdicts;

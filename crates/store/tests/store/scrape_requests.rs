@@ -98,7 +98,7 @@ async fn a_job_that_is_ready_and_brought_nothing_is_found() {
         ],
     )
     .await;
-    let lost = lost(&mut connection, INSTANT + Duration::MINUTE, 10).await.unwrap();
+    let lost = lost(&mut connection, INSTANT - Duration::DAY..INSTANT + Duration::MINUTE, 10).await.unwrap();
     let ids: Vec<_> = lost.iter().filter_map(|job| job.snapshot_id.as_deref()).collect();
     assert_eq!(ids, ["s_lost"]);
 }

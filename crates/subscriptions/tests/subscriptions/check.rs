@@ -1,11 +1,14 @@
 //! Watching.
 
+use config::Secret;
 use simulators::Step;
 use store::instagram_subscriptions::{self as table, Status};
 use subscriptions::Finding;
 use time::Duration;
 
-use crate::{ACCOUNT, Given, NOW, TOKEN};
+use crate::{ACCOUNT, Given, NOW, SILENCE, TOKEN, fields};
+
+const DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
 
 #[tokio::test]
 async fn an_account_whose_webhooks_come_is_not_asked_about() {
@@ -78,4 +81,62 @@ async fn a_check_finishes_what_a_dead_process_began() {
     assert_eq!(given.check(Duration::ZERO).await.finding, Finding::Removed);
     assert_eq!(given.meta.subscribed(ACCOUNT), None);
     assert!(given.subscriptions.list().await.unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_during_a_check_is_not_taken_for_dead() {
+    let given = Given::new().await;
+    given.subscribe("comments").await;
+    given.meta.kill_token(TOKEN);
+    given.meta.script.then([Step::Slow(std::time::Duration::from_millis(500))]);
+    let asked = given.meta.script.requests().len();
+    let (checked, ()) = tokio::join!(given.subscriptions.check(SILENCE, NOW + Duration::hours(2)), async {
+        testkit::eventually("the check is asking", DEADLINE, async || {
+            (given.meta.script.requests().len() > asked).then_some(())
+        })
+        .await;
+        let token = Secret::from("IGAA_the_next_token");
+        given.subscriptions.subscribe(ACCOUNT, &fields("comments"), Some(&token), NOW).await.unwrap();
+    });
+    assert_eq!(checked.unwrap()[0].finding, Finding::TokenDead, "of the token that it asked with");
+    assert_eq!(given.only().await.status, Status::Active, "the new one was confirmed");
+}
+
+#[tokio::test]
+async fn an_account_that_is_wanted_again_while_it_is_removed_stays_subscribed() {
+    let given = Given::new().await;
+    given.subscribe("comments").await;
+    let mut connection = given.database.pool().acquire().await.unwrap();
+    table::unwant(&mut connection, ACCOUNT, NOW).await.unwrap();
+    given.meta.script.then([Step::Slow(std::time::Duration::from_millis(500))]);
+    let asked = given.meta.script.requests().len();
+    let (checked, ()) = tokio::join!(given.subscriptions.check(SILENCE, NOW), async {
+        testkit::eventually("the check is removing it", DEADLINE, async || {
+            (given.meta.script.requests().len() > asked).then_some(())
+        })
+        .await;
+        given.subscribe("messages").await;
+    });
+    assert_eq!(checked.unwrap()[0].finding, Finding::Resubscribed);
+    assert_eq!(given.only().await.status, Status::Active);
+    assert_eq!(given.meta.subscribed(ACCOUNT).unwrap(), ["messages"]);
+}
+
+#[tokio::test]
+async fn of_two_checks_at_one_time_one_asks_meta() {
+    let given = Given::new().await;
+    given.subscribe("comments").await;
+    given.meta.script.then([Step::Slow(std::time::Duration::from_millis(500))]);
+    let asked = given.meta.script.requests().len();
+    let late = NOW + Duration::hours(2);
+    let (first, second) = tokio::join!(given.subscriptions.check(SILENCE, late), async {
+        testkit::eventually("the first one is asking", DEADLINE, async || {
+            (given.meta.script.requests().len() > asked).then_some(())
+        })
+        .await;
+        given.subscriptions.check(SILENCE, late).await
+    });
+    assert_eq!(first.unwrap()[0].finding, Finding::Quiet);
+    assert!(matches!(second, Err(subscriptions::Error::Busy)), "{second:?}");
+    assert_eq!(given.check(Duration::hours(2)).await.finding, Finding::Alive, "its turn has ended");
 }

@@ -5,8 +5,9 @@ use contract::{
     code,
 };
 use serde_json::json;
+use testkit::eventually;
 
-use crate::given::{SNAPSHOT, Service, envelope, part, post};
+use crate::given::{DEADLINE, SNAPSHOT, Service, envelope, part, post};
 
 #[tokio::test]
 async fn a_part_that_the_database_refuses_is_dead_and_its_neighbours_are_stored() {
@@ -65,5 +66,24 @@ async fn bytes_that_no_column_can_hold_do_not_kill_a_part() {
     assert_eq!(service.account.dead(), 0);
     assert_eq!(service.count("select count(*) from social_posts where text = 'ab'").await, 1);
     assert_eq!(service.count("select count(*) from scrape_record_errors").await, 1);
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn a_claimed_record_that_is_damaged_dies_alone() {
+    let service = Service::start().await;
+    let objects = service.bus.jetstream().get_object_store(bus::claim::BUCKET).await.unwrap();
+    let name = bus::claim::name_of(b"what was put");
+    objects.put(name.as_str(), &mut &b"something else"[..]).await.unwrap();
+    let mut claimed = part(SNAPSHOT, 2, "");
+    claimed.extensions.insert("claim", name);
+    service.part(1, &[post(1, 1, 0)]).await;
+    service.publish(DELIVERY, claimed, String::new()).await;
+    service.part(3, &[post(3, 1, 0)]).await;
+    eventually("it is given up", DEADLINE, async || (service.account.dead() == 1).then_some(())).await;
+    assert_eq!(service.count("select count(*) from social_posts").await, 2);
+    let dead = "select attempts::bigint from webhook_events
+        where status = 'dead_letter' and error_code = 'attempts_exhausted' and error_message ~ 'damaged'";
+    assert_eq!(service.count(dead).await, 5, "it was read again, for the damage may have been on its way");
     service.stop().await;
 }

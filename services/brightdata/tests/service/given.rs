@@ -1,9 +1,9 @@
 //! A running service, and parts and notifications as the edge would publish them.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, ops::Deref, sync::Arc, time::Duration};
 
 use brightdata::Open;
-use bus::{Bus, Publisher, Receipt, Topology};
+use bus::{Bus, Receipt};
 use config::Settings;
 use consumer::Account;
 use contract::{
@@ -22,21 +22,22 @@ use results::Outcome;
 use serde_json::Value;
 use sqlx::PgPool;
 use telemetry::MetricsHandle;
-use testkit::{Broker, Database, eventually};
+use testkit::{Broker, Database, Rig};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Rig::DEADLINE;
 pub(crate) const SNAPSHOT: &str = "s_m4x7enmven8djfqak";
 
-/// The service, and what it runs on.
-pub(crate) struct Service {
-    pub(crate) broker: Broker,
-    pub(crate) bus: Bus,
-    pub(crate) pool: PgPool,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) account: Arc<Account>,
-    pub(crate) publisher: Publisher,
+/// The service on its rig.
+pub(crate) struct Service(Rig);
+
+impl Deref for Service {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.0
+    }
 }
 
 impl Service {
@@ -47,13 +48,10 @@ impl Service {
 
     /// Starts it on this database.
     pub(crate) async fn start_on(pool: PgPool) -> Self {
-        let broker = Broker::start().await;
-        let bus = bus::connect(&broker.config(), "test").await.unwrap();
-        Topology::embedded().apply(&bus, 1).await.unwrap();
-        let publisher = Publisher::new(&bus, &broker.config());
-        let shutdown = Shutdown::default();
-        let account = run(&bus, &broker, &pool, &shutdown).await;
-        Self { broker, bus, pool, shutdown, account, publisher }
+        let start = async |broker: &Broker, bus: &Bus, pool: &PgPool, shutdown: &Shutdown| {
+            run(bus, broker, pool, shutdown).await
+        };
+        Self(Rig::start(pool, start).await)
     }
 
     /// Publishes a part with these records.
@@ -77,21 +75,7 @@ impl Service {
 
     pub(crate) async fn publish(&self, what: &str, envelope: Envelope, body: String) -> Receipt {
         let subject = ingest_subject(PROVIDER, what);
-        let event = bus::Event { stream: STREAM, subject, envelope, payload: body.into() };
-        self.publisher.publish(event).await.unwrap()
-    }
-
-    /// Waits until this many messages are settled, and checks that the account is right.
-    pub(crate) async fn settled(&self, count: u64) {
-        eventually("every event is settled", DEADLINE, async || {
-            (self.account.settled() >= count && self.account.in_flight() == 0).then_some(())
-        })
-        .await;
-        assert_eq!(self.account.received(), self.account.settled());
-    }
-
-    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+        self.0.publish(bus::Event { stream: STREAM, subject, envelope, payload: body.into() }).await
     }
 
     /// The only value of a query.
@@ -133,13 +117,6 @@ impl Service {
             }
         }
         results
-    }
-
-    /// Drains it.
-    pub(crate) async fn stop(&self) {
-        self.shutdown.drain();
-        self.shutdown.finished(DEADLINE).await;
-        assert_eq!(self.account.in_flight(), 0);
     }
 }
 

@@ -5,6 +5,7 @@
 mod dead_letters;
 mod faults;
 mod given;
+mod hostile;
 mod jobs;
 mod order;
 mod process;

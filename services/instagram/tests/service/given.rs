@@ -1,9 +1,13 @@
 //! A running service, and events as the edge would publish them.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    ops::{Deref, DerefMut},
+    sync::Arc,
+    time::Duration,
+};
 
 use async_nats::HeaderMap;
-use bus::{Bus, Publisher, Receipt, Topology};
+use bus::{Bus, Receipt};
 use config::Settings;
 use consumer::Account;
 use contract::{
@@ -15,23 +19,30 @@ use instagram::Open;
 use lifecycle::Shutdown;
 use sqlx::PgPool;
 use telemetry::MetricsHandle;
-use testkit::{Broker, Database, eventually};
+use testkit::{Database, Rig};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
 
-pub(crate) const DEADLINE: Duration = Duration::from_secs(30);
+pub(crate) const DEADLINE: Duration = Rig::DEADLINE;
 /// The account, and a user who writes to it.
 pub(crate) const ACCOUNT: &str = "17841400000000001";
 pub(crate) const USER: &str = "9000000000000001";
 
-/// The service, and what it runs on.
-pub(crate) struct Service {
-    pub(crate) broker: Broker,
-    pub(crate) bus: Bus,
-    pub(crate) pool: PgPool,
-    pub(crate) shutdown: Shutdown,
-    pub(crate) account: Arc<Account>,
-    pub(crate) publisher: Publisher,
+/// The service on its rig.
+pub(crate) struct Service(Rig);
+
+impl Deref for Service {
+    type Target = Rig;
+
+    fn deref(&self) -> &Rig {
+        &self.0
+    }
+}
+
+impl DerefMut for Service {
+    fn deref_mut(&mut self) -> &mut Rig {
+        &mut self.0
+    }
 }
 
 impl Service {
@@ -42,13 +53,7 @@ impl Service {
 
     /// Starts it on this database.
     pub(crate) async fn start_on(pool: PgPool) -> Self {
-        let broker = Broker::start().await;
-        let bus = bus::connect(&broker.config(), "test").await.unwrap();
-        Topology::embedded().apply(&bus, 1).await.unwrap();
-        let publisher = Publisher::new(&bus, &broker.config());
-        let shutdown = Shutdown::default();
-        let account = run(&bus, &pool, &shutdown).await;
-        Self { broker, bus, pool, shutdown, account, publisher }
+        Self(Rig::start(pool, async |_, bus, pool, shutdown| run(bus, pool, shutdown).await).await)
     }
 
     /// Publishes every event of a delivery, as the edge does, and waits until all of them are settled.
@@ -78,47 +83,24 @@ impl Service {
     pub(crate) async fn publish(&self, envelope: Envelope, body: &str) -> Receipt {
         let payload = body.to_owned().into();
         let subject = ingest_subject("instagram", "messages");
-        self.publisher.publish(bus::Event { stream: STREAM, subject, envelope, payload }).await.unwrap()
+        self.0.publish(bus::Event { stream: STREAM, subject, envelope, payload }).await
     }
 
     /// Publishes a message that need not be one of ours.
     pub(crate) async fn publish_raw(&self, headers: HeaderMap, body: Vec<u8>) {
-        let published =
-            self.bus.jetstream().publish_with_headers("ingest.instagram.other", headers, body.into());
-        published.await.unwrap().await.unwrap();
+        self.0.publish_raw("ingest.instagram.other", headers, body).await;
     }
 
     /// Waits until everything on the stream is settled, and checks that the account is right.
     pub(crate) async fn settled(&self) {
         let mut stream = self.bus.jetstream().get_stream(STREAM).await.unwrap();
-        let sent = stream.info().await.unwrap().state.last_sequence;
-        eventually("every event is settled", DEADLINE, async || {
-            (self.account.settled() >= sent && self.account.in_flight() == 0).then_some(())
-        })
-        .await;
-        assert_eq!(self.account.received(), self.account.settled());
-    }
-
-    pub(crate) async fn count(&self, sql: &'static str) -> i64 {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
-    }
-
-    /// One text out of one row.
-    pub(crate) async fn text(&self, sql: &'static str) -> String {
-        sqlx::query_scalar(sql).fetch_one(&self.pool).await.unwrap()
+        self.0.settled(stream.info().await.unwrap().state.last_sequence).await;
     }
 
     /// Status, code and body of the ledger's rows, in the order of the stream.
     pub(crate) async fn ledger(&self) -> Vec<(String, Option<String>, Vec<u8>)> {
         let rows = "select status, error_code, body from webhook_events order by stream_sequence";
         sqlx::query_as(rows).fetch_all(&self.pool).await.unwrap()
-    }
-
-    /// Drains it.
-    pub(crate) async fn stop(&self) {
-        self.shutdown.drain();
-        self.shutdown.finished(DEADLINE).await;
-        assert_eq!(self.account.in_flight(), 0);
     }
 }
 

@@ -60,7 +60,7 @@ async fn a_job_is_triggered_followed_and_fetched_and_no_secret_is_told() {
     let snapshot_id = triggered.document()["snapshot_id"].as_str().unwrap().to_owned();
 
     let early = given.weir(&["brightdata", "fetch", &snapshot_id]).await;
-    assert_eq!(early.code(), 1, "{}", early.stdout());
+    assert_eq!(early.code(), 3, "{}", early.stdout());
     assert!(early.stderr().contains("is not ready yet"), "{}", early.stderr());
     given.bright.finish(&snapshot_id).await;
     assert_eq!(given.edge.requests().len(), 1, "the notification; the data is lost");
@@ -109,6 +109,13 @@ async fn what_never_came_is_found_and_brought_in() {
     let fetched = given.weir(&["brightdata", "lost", "--fetch"]).await;
     assert_eq!(fetched.code(), 0, "{}", fetched.stderr());
     assert!(fetched.stdout().contains("3 records fetched"), "{}", fetched.stdout());
+    assert_eq!(fetched.stdout().lines().last(), Some("1 lost: 1 brought in, 0 not"));
+
+    // Nobody has processed it yet, so it is lost still; and somebody is at it.
+    let turn = store::Turn::take(given.database.pool(), scraping::TURN).await.unwrap();
+    let second = given.weir(&["brightdata", "lost", "--fetch"]).await;
+    assert_eq!((second.code(), second.stdout().as_str()), (0, "another one is at work\n"));
+    drop(turn);
 }
 
 #[tokio::test]

@@ -74,6 +74,18 @@ async fn an_account_is_subscribed_listed_checked_and_unsubscribed_and_no_secret_
 
     let checked = given.weir(&["--json", "instagram", "check"]).await;
     assert_eq!(checked.document()[0]["finding"], "alive");
+    let checked = given.weir(&["instagram", "check"]).await;
+    assert_eq!(checked.stdout(), "1 account checked: 1 alive\n");
+    given.meta.forget(ACCOUNT);
+    sqlx::query("update instagram_subscriptions set subscribed_at = subscribed_at - interval '1 day'")
+        .execute(given.database.pool())
+        .await
+        .unwrap();
+    given.meta.script.then(vec![simulators::Step::Status(503, ""); 4]);
+    assert_eq!(given.weir(&["instagram", "check"]).await.code(), 3, "the next one will tell");
+    let again = given.weir(&["instagram", "check"]).await;
+    assert_eq!(again.code(), 0, "{}", again.stderr());
+    assert!(again.stdout().ends_with("1 account checked: 1 subscribed again\n"), "{}", again.stdout());
 
     let removed = given.weir(&["instagram", "unsubscribe", ACCOUNT]).await;
     assert_eq!(removed.code(), 0, "{}", removed.stderr());

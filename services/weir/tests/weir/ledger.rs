@@ -25,7 +25,7 @@ async fn store(database: &Database, leads: &[&str]) -> Vec<EventId> {
             action: Some("lead.created".to_owned()),
             rejected: None,
             replayed_from: None,
-            extensions: std::collections::BTreeMap::new(),
+            extensions: std::collections::BTreeMap::from([("kind", "messaging".to_owned())]),
         };
         let event = Event {
             provider: "c2s",
@@ -81,8 +81,10 @@ async fn an_event_is_shown_with_its_exact_bytes_and_cannot_command_the_terminal(
     }
     let shown = weir(&variables, &["events", "show", &id]).stdout();
     assert!(shown.contains("\"name\": \"João\""), "{shown}");
+    assert!(shown.contains("extensions.kind  messaging"), "{shown}");
     let document = weir(&variables, &["events", "show", &id, "--json"]).document();
     assert_eq!(document["body"], raw.stdout());
+    assert_eq!(document["extensions"], serde_json::json!({"kind": "messaging"}));
 
     let unknown = weir(&variables, &["events", "show", "0199a1c2-7b7e-7c3a-9e6e-0b1f6a3c9d10"]);
     assert_eq!(unknown.code(), 1);
