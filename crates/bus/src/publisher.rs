@@ -23,7 +23,7 @@ use async_nats::{
 };
 use bytes::Bytes;
 use contract::{Envelope, header, metric};
-use opentelemetry::{KeyValue, metrics::Histogram};
+use opentelemetry::{Context, KeyValue, metrics::Histogram};
 use tokio::{sync::Semaphore, time::Instant};
 use tracing::{Instrument as _, Span, field, info_span};
 
@@ -126,6 +126,20 @@ impl Publisher {
     /// See [`PublishError`].
     pub async fn publish(&self, event: Event) -> Result<Receipt, PublishError> {
         let span = span(&event);
+        self.publish_in(span, event).await
+    }
+
+    /// The same, in a span that is linked to the trace of `original`: for what is published again.
+    ///
+    /// # Errors
+    /// See [`PublishError`].
+    pub async fn publish_again(&self, event: Event, original: &Context) -> Result<Receipt, PublishError> {
+        let span = span(&event);
+        telemetry::propagation::link(&span, original);
+        self.publish_in(span, event).await
+    }
+
+    async fn publish_in(&self, span: Span, event: Event) -> Result<Receipt, PublishError> {
         let started = Instant::now();
         let stream = event.stream;
         let result = self.publish_by(event, started + self.timeout, &span).instrument(span.clone()).await;

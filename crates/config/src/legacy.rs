@@ -31,8 +31,6 @@ enum Standing {
     Old,
     /// Has no effect, which whoever set it must hear.
     Unsupported,
-    /// Belongs to a service of a later version.
-    Later,
 }
 
 /// Meta's client certificates, switched on and off.
@@ -41,13 +39,25 @@ const MTLS_ROOT: &str = "WEBHOOK_MTLS_ROOT_CERT_PATH";
 /// Common name of Meta's client certificate.
 const META_COMMON_NAME: &str = "client.webhooks.fbclientcerts.com";
 
+/// Who sends usage reports on.
+const ZAPIER: &[Role] = &[Role::Zapier, Role::Operator];
+/// Names whose numbers were of another unit.
+const RETRIES: &str = "WEBHOOK_MAX_RETRIES";
+const TIMEOUT_SECONDS: &str = "WEBHOOK_TIMEOUT_SECONDS";
+const RETRY_SECONDS: &str = "WEBHOOK_RETRY_DELAY_SECONDS";
+
 /// Every such name. Of two that stand for one setting, the first wins.
 pub const OLD_NAMES: &[OldName] = &[
     common("NATS_URL", &Role::ALL, "nats.urls", "The broker, or several separated by commas."),
     common("DATABASE_URL", &Role::ALL, "postgres.url", "The database."),
     old("DB_URL", &Role::ALL, "postgres.url", "The database, as the C2S service named it."),
     old("LOG_LEVEL", &Role::ALL, "log.level", "Log level, also in Python's words (INFO, WARNING, CRITICAL)."),
-    old("REQUIRE_HTTPS", &Role::ALL, "edge.require_https", "Refuse plain HTTP."),
+    old(
+        "REQUIRE_HTTPS",
+        &[Role::Edge, Role::Operator],
+        "edge.require_https",
+        "At the edge: refuse plain HTTP.",
+    ),
     old(
         "WEBHOOK_SECRET",
         &[Role::Edge, Role::Operator],
@@ -149,6 +159,51 @@ pub const OLD_NAMES: &[OldName] = &[
         "brightdata.api.public_url",
         "Where Bright Data reaches the edge; jobs are triggered with it.",
     ),
+    old("ZAPIER_WEBHOOK_URL", ZAPIER, "zapier.hook.url", "The hook that usage reports are sent on to."),
+    old("ENABLE_WEBHOOK", ZAPIER, "zapier.hook.enabled", "Whether anything is sent there."),
+    old(
+        "WEBHOOK_SECRET",
+        &[Role::Zapier],
+        "zapier.hook.secret",
+        "For the Zapier service: the secret that signs what it sends. At the edge the same name is Contact2Sale's token.",
+    ),
+    old("WEBHOOK_SIGNATURE_HEADER", ZAPIER, "zapier.hook.signature_header", "Header of that signature."),
+    old("WEBHOOK_SIGNATURE_ALGORITHM", ZAPIER, "zapier.hook.signature_algorithm", "sha256 or sha1."),
+    old(
+        RETRIES,
+        ZAPIER,
+        "zapier.hook.attempts_max",
+        "Retries after the first attempt, 0 to 10; the setting counts the first one, too.",
+    ),
+    old(
+        TIMEOUT_SECONDS,
+        ZAPIER,
+        "zapier.hook.timeout_ms",
+        "How long one attempt may take, in seconds (1 to 60).",
+    ),
+    old(RETRY_SECONDS, ZAPIER, "zapier.hook.retry_base_ms", "First wait before a retry, in seconds."),
+    old(
+        "WEBHOOK_RATE_LIMIT",
+        &[Role::Zapier],
+        "zapier.hook.rate_count",
+        "For the Zapier service: events sent per window. At the edge the same name limits Bright Data's requests.",
+    ),
+    old("WEBHOOK_RATE_WINDOW", ZAPIER, "zapier.hook.rate_window_seconds", "That window, in seconds."),
+    old("WEBHOOK_BURST_ALLOWANCE", ZAPIER, "zapier.hook.rate_burst", "How many of them may go at once."),
+    old(
+        "REQUIRE_HTTPS",
+        &[Role::Zapier],
+        "zapier.delivery.require_https",
+        "For the Zapier service: of its hooks.",
+    ),
+    OldName {
+        name: "WEBHOOK_ALLOWED_IPS",
+        roles: &[Role::Zapier],
+        path: None,
+        meaning: "No effect for the Zapier service, which takes no requests: \
+            set edge.providers.usage.allowed_ips at the edge.",
+        standing: Standing::Unsupported,
+    },
     common(
         "OTEL_EXPORTER_OTLP_ENDPOINT",
         &Role::ALL,
@@ -174,8 +229,15 @@ pub const OLD_NAMES: &[OldName] = &[
         meaning: "No effect: errors are reported through OTLP; set telemetry.otlp_endpoint.",
         standing: Standing::Unsupported,
     },
-    later("C2S_TOKEN", "Contact2Sale's API token: for the enricher, which this version does not have."),
-    later("WORK_API", "The Work API's token: for the enricher, which this version does not have."),
+    common("C2S_TOKEN", &[Role::C2s, Role::Operator], "c2s.api.token", "Contact2Sale's API token."),
+    old("C2S_BASE_URL", &[Role::C2s, Role::Operator], "c2s.api.base_url", "Contact2Sale's API."),
+    old(
+        "C2S_GATEWAY_URL",
+        &[Role::C2s, Role::Operator],
+        "c2s.api.base_url",
+        "The gateway before Contact2Sale's API, where there is one.",
+    ),
+    old("WORK_API", &[Role::C2s, Role::Operator], "people.work.token", "The Work API's token."),
 ];
 
 const fn common(
@@ -194,10 +256,6 @@ const fn old(
     meaning: &'static str,
 ) -> OldName {
     OldName { name, roles, path: Some(path), meaning, standing: Standing::Old }
-}
-
-const fn later(name: &'static str, meaning: &'static str) -> OldName {
-    OldName { name, roles: &[], path: None, meaning, standing: Standing::Later }
 }
 
 /// The values that old names give to this role, for settings that nobody gives by their new name.
@@ -284,6 +342,10 @@ fn convert(name: &str, key: &key::Key, text: &str) -> Result<Value, Option<&'sta
             Some(true) => Ok(Value::from(META_COMMON_NAME)),
             _ => Err(Some("expected true or false")),
         },
+        RETRIES => number(text).and_then(|retries| retries.checked_add(1)).map(Value::from).ok_or(None),
+        TIMEOUT_SECONDS | RETRY_SECONDS => {
+            number(text).and_then(|seconds| seconds.checked_mul(1_000)).map(Value::from).ok_or(None)
+        }
         "LOG_LEVEL" => Ok(Value::from(match text.to_ascii_lowercase().as_str() {
             "warning" => "warn".to_owned(),
             "critical" | "fatal" => "error".to_owned(),
@@ -296,6 +358,10 @@ fn convert(name: &str, key: &key::Key, text: &str) -> Result<Value, Option<&'sta
         },
         _ => environment::parse(key, text).ok_or(None),
     }
+}
+
+fn number(text: &str) -> Option<u64> {
+    text.parse().ok()
 }
 
 /// Whether two spellings give one value, so that `a` and `["a"]` are no contradiction.

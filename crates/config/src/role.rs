@@ -13,13 +13,25 @@ pub enum Role {
     Instagram,
     /// `weir-brightdata`.
     BrightData,
+    /// `weir-zapier`.
+    Zapier,
+    /// `weir-dead-letters`.
+    DeadLetters,
     /// `weir`, the operator's command: nothing is required until a verb needs it.
     Operator,
 }
 
 impl Role {
     /// Every role.
-    pub const ALL: [Self; 5] = [Self::Edge, Self::C2s, Self::Instagram, Self::BrightData, Self::Operator];
+    pub const ALL: [Self; 7] = [
+        Self::Edge,
+        Self::C2s,
+        Self::Instagram,
+        Self::BrightData,
+        Self::Zapier,
+        Self::DeadLetters,
+        Self::Operator,
+    ];
 
     /// The word for it.
     pub const fn name(self) -> &'static str {
@@ -28,6 +40,8 @@ impl Role {
             Self::C2s => "c2s",
             Self::Instagram => "instagram",
             Self::BrightData => "brightdata",
+            Self::Zapier => "zapier",
+            Self::DeadLetters => "dead-letters",
             Self::Operator => "operator",
         }
     }
@@ -35,7 +49,7 @@ impl Role {
     /// Whether the process cannot work without a database.
     pub(crate) const fn stores(self) -> bool {
         match self {
-            Self::C2s | Self::Instagram | Self::BrightData => true,
+            Self::C2s | Self::Instagram | Self::BrightData | Self::Zapier | Self::DeadLetters => true,
             Self::Edge | Self::Operator => false,
         }
     }

@@ -1,6 +1,9 @@
 //! The sections of the settings tree. What each key means and defaults to stands in `config.default.toml`.
 
+mod dead_letters;
 mod outgoing;
+mod retention;
+mod zapier;
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::PathBuf, time::Duration};
 
@@ -9,7 +12,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{IpAddrOrNet, List, Secret, redact};
 
+pub use dead_letters::*;
 pub use outgoing::*;
+pub use retention::*;
+pub use zapier::*;
 
 /// Log output of a process.
 #[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
@@ -293,6 +299,12 @@ pub struct C2s {
     pub probe_listen: SocketAddr,
     /// The consumer that stores leads.
     pub leads: Consumer,
+    /// Looks a lead's person up and writes a message to the lead.
+    pub enricher: Enricher,
+    /// Takes in what no webhook brought.
+    pub poll: C2sPoll,
+    /// Contact2Sale's API, where leads are read and messages are posted.
+    pub api: C2sApi,
 }
 
 /// How one consumer pulls.
@@ -309,6 +321,27 @@ pub struct Consumer {
     pub retry_max_ms: u64,
     /// How long handling one batch may take, milliseconds.
     pub handle_timeout_ms: u64,
+    /// Attempts at one event; the last failed one makes a dead letter.
+    pub attempts_max: u64,
+    /// When the consumer pauses itself.
+    pub breaker: Breaker,
+}
+
+/// When a consumer pauses itself because too many of its events die.
+#[derive(Debug, Clone, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    /// Dead letters within the window that are taken for granted.
+    pub dead_letters_max: u64,
+    /// Share of the events handled within the window, percent, that must have died as well.
+    #[schemars(range(max = 100))]
+    pub share_percent: u64,
+    /// The window, seconds.
+    pub window_seconds: u64,
+    /// First pause, seconds; each further one is twice as long.
+    pub pause_seconds: u64,
+    /// Longest pause, seconds.
+    pub pause_max_seconds: u64,
 }
 
 /// Instagram.

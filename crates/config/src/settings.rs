@@ -7,7 +7,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    BrightData, C2s, Edge, Instagram, Lifecycle, Log, Nats, Origin, Outbound, Postgres, Seal, Telemetry, key,
+    BrightData, C2s, DeadLetters, Edge, Instagram, Lifecycle, Log, Nats, Origin, Outbound, People, Postgres,
+    Retention, Seal, Telemetry, Zapier, key,
 };
 
 /// The settings of every Weir process.
@@ -32,6 +33,14 @@ pub struct Settings {
     pub instagram: Instagram,
     /// Bright Data.
     pub brightdata: BrightData,
+    /// The service that stores usage reports and sends them on.
+    pub zapier: Zapier,
+    /// Who is asked about people.
+    pub people: People,
+    /// Dead letters, and the audit of what was accepted.
+    pub dead_letters: DeadLetters,
+    /// How long what is settled is kept.
+    pub retention: Retention,
     /// Calls to other companies.
     pub outbound: Outbound,
     /// Secrets at rest.

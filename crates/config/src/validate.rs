@@ -11,6 +11,8 @@ use crate::{
 const SECRET_MIN: usize = 16;
 /// Verify tokens are typed in by hand, and prove nothing but that the endpoint is ours.
 const VERIFY_TOKEN_MIN: usize = 8;
+/// Whoever guesses one can try all CPFs.
+const INDEX_KEY_MIN: usize = 32;
 const MAKE_A_SECRET: &str = "make one with `openssl rand -hex 32`";
 
 /// Contradictions, which stop the process; and doubts, which it reports and lives with.
@@ -22,7 +24,8 @@ pub(crate) fn check(settings: &Settings, role: Role) -> (Vec<Problem>, Vec<Strin
     findings.postgres(role);
     findings.edge(role);
     findings.consumers(role);
-    findings.outgoing();
+    findings.outgoing(role);
+    findings.hook(role);
     (findings.problems, findings.doubts)
 }
 
@@ -281,11 +284,49 @@ impl Findings<'_> {
         }
     }
 
-    fn outgoing(&mut self) {
+    fn outgoing(&mut self, role: Role) {
         const BASE: &str = "expected a URL https://host (http:// for localhost and bare addresses only)";
         let (graph, api) = (&self.settings.instagram.graph, &self.settings.brightdata.api);
         self.problem_if(!is_safe_base(&graph.base_url), "instagram.graph.base_url", BASE);
         self.problem_if(!is_safe_base(&api.base_url), "brightdata.api.base_url", BASE);
+        let (c2s, people) = (&self.settings.c2s.api, &self.settings.people);
+        let poll = &self.settings.c2s.poll;
+        self.problem_if(
+            poll.lookback_minutes <= poll.interval_minutes,
+            "c2s.poll.lookback_minutes",
+            "is not longer than c2s.poll.interval_minutes: what changed between two polls would be missed",
+        );
+        let enricher = &self.settings.c2s.enricher;
+        self.problem_if(
+            enricher.consumer.batch_max != 1,
+            "c2s.enricher.consumer.batch_max",
+            "expected 1: leads are enriched one by one",
+        );
+        self.problem_if(
+            enricher.confirm_after_ms <= c2s.timeout_ms,
+            "c2s.enricher.confirm_after_ms",
+            "is not longer than c2s.api.timeout_ms: a call could still be under way",
+        );
+        if role == Role::C2s && enricher.enabled && c2s.token.is_some() {
+            let missing =
+                "is missing: c2s.api.token is set, so leads are enriched, and whose they are is kept sealed";
+            self.problem_if(self.settings.seal.keys.is_empty(), "seal.keys", missing);
+            self.problem_if(people.index_keys.is_empty(), "people.index_keys", missing);
+        }
+        let too_short = |key: &crate::Secret| key.expose().trim().len() < INDEX_KEY_MIN;
+        self.problem_if(
+            people.index_keys.iter().any(too_short),
+            "people.index_keys",
+            &format!("is too short: expected at least {INDEX_KEY_MIN} characters; {MAKE_A_SECRET}"),
+        );
+        self.problem_if(!is_safe_base(&c2s.base_url), "c2s.api.base_url", BASE);
+        self.problem_if(!is_safe_base(&people.work.base_url), "people.work.base_url", BASE);
+        let diretrix = people.diretrix.base_url.as_deref();
+        self.problem_if(diretrix.is_some_and(|url| !is_safe_base(url)), "people.diretrix.base_url", BASE);
+        self.together(
+            ("people.diretrix.user", people.diretrix.user.is_some()),
+            ("people.diretrix.password", people.diretrix.password.is_some()),
+        );
         let public = api.public_url.as_deref();
         self.problem_if(
             public.is_some_and(|url| !has_scheme(url, &["http", "https"])),
@@ -315,12 +356,72 @@ impl Findings<'_> {
         );
     }
 
+    fn hook(&mut self, role: Role) {
+        const ATTEMPTS_MAX: u32 = 11;
+        const TIMEOUT_MAX_MS: u64 = 60_000;
+        let (hook, delivery) = (&self.settings.zapier.hook, &self.settings.zapier.delivery);
+        let url = hook.url.as_ref().map(|url| url.expose().trim());
+        let is_safe = |url: &str| {
+            if delivery.require_https { is_safe_base(url) } else { has_scheme(url, &["http", "https"]) }
+        };
+        self.problem_if(
+            url.is_some_and(|url| !is_safe(url)),
+            "zapier.hook.url",
+            "expected a URL https://host/path (http:// for localhost and bare addresses only, or with zapier.delivery.require_https = false)",
+        );
+        self.problem_if(
+            hook.enabled && url.is_none() && role == Role::Zapier,
+            "zapier.hook.enabled",
+            "is true, but zapier.hook.url says nowhere to send to",
+        );
+        let secret = hook.secret.as_ref().map(|secret| secret.expose().trim());
+        self.problem_if(
+            secret.is_some_and(|secret| secret.chars().count() < SECRET_MIN),
+            "zapier.hook.secret",
+            &format!("is too short: expected at least {SECRET_MIN} characters; {MAKE_A_SECRET}"),
+        );
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        self.problem_if(
+            hook.signature_header.is_empty() || !hook.signature_header.bytes().all(is_name),
+            "zapier.hook.signature_header",
+            "expected the name of a header: letters, digits and -",
+        );
+        self.problem_if(
+            hook.attempts_max > ATTEMPTS_MAX,
+            "zapier.hook.attempts_max",
+            &format!("expected at most {ATTEMPTS_MAX}: ten retries"),
+        );
+        self.problem_if(
+            hook.timeout_ms > TIMEOUT_MAX_MS,
+            "zapier.hook.timeout_ms",
+            &format!("expected at most {TIMEOUT_MAX_MS}"),
+        );
+        self.problem_if(
+            hook.retry_base_ms > hook.retry_max_ms,
+            "zapier.hook.retry_base_ms",
+            "is longer than zapier.hook.retry_max_ms",
+        );
+        if role == Role::Zapier && hook.enabled && secret.is_none() {
+            self.doubts.push("zapier.hook.secret is not set: what is sent is not signed".to_owned());
+        }
+        if role == Role::Zapier && url.is_some() && !hook.enabled {
+            self.doubts.push(
+                "zapier.hook.url is set, but nothing is sent there: set WEIR_ZAPIER__HOOK__ENABLED=true"
+                    .to_owned(),
+            );
+        }
+    }
+
     fn consumers(&mut self, role: Role) {
         let settings = self.settings;
         for (path, owner, consumer) in [
             ("c2s.leads", Role::C2s, &settings.c2s.leads),
+            ("c2s.enricher.consumer", Role::C2s, &settings.c2s.enricher.consumer),
             ("instagram.handler", Role::Instagram, &settings.instagram.handler),
             ("brightdata.processor", Role::BrightData, &settings.brightdata.processor),
+            ("dead_letters.recorder", Role::DeadLetters, &settings.dead_letters.recorder),
+            ("zapier.sessions", Role::Zapier, &settings.zapier.sessions),
+            ("zapier.dispatcher", Role::Zapier, &settings.zapier.dispatcher),
         ] {
             self.problem_if(
                 consumer.retry_base_ms > consumer.retry_max_ms,
@@ -328,7 +429,21 @@ impl Findings<'_> {
                 &format!("is longer than {path}.retry_max_ms"),
             );
             self.problem_if(
-                role == owner && settings.lifecycle.drain_timeout_ms < consumer.handle_timeout_ms,
+                consumer.breaker.share_percent > 100,
+                &format!("{path}.breaker.share_percent"),
+                "expected at most 100",
+            );
+            self.problem_if(
+                consumer.breaker.pause_seconds > consumer.breaker.pause_max_seconds,
+                &format!("{path}.breaker.pause_seconds"),
+                &format!("is longer than {path}.breaker.pause_max_seconds"),
+            );
+            // The enricher keeps its place between calls, so what a drain cuts off is resumed.
+            let may_be_cut_off = path == "c2s.enricher.consumer";
+            self.problem_if(
+                !may_be_cut_off
+                    && role == owner
+                    && settings.lifecycle.drain_timeout_ms < consumer.handle_timeout_ms,
                 "lifecycle.drain_timeout_ms",
                 &format!("is shorter than {path}.handle_timeout_ms: a batch in flight could not finish"),
             );

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use contract::metric;
+use contract::{Code, metric};
 use opentelemetry::{
     KeyValue,
     metrics::{Counter, Gauge, Histogram, UpDownCounter},
@@ -55,7 +55,9 @@ struct Metrics {
     settled: Counter<u64>,
     in_flight: UpDownCounter<i64>,
     blocked: UpDownCounter<i64>,
+    waiting: UpDownCounter<i64>,
     pending: Gauge<u64>,
+    paused: Gauge<u64>,
     duration: Histogram<f64>,
 }
 
@@ -68,7 +70,9 @@ impl Account {
             settled: meter.u64_counter(metric::CONSUMER_SETTLED).build(),
             in_flight: meter.i64_up_down_counter(metric::CONSUMER_IN_FLIGHT).build(),
             blocked: meter.i64_up_down_counter(metric::CONSUMER_BLOCKED).build(),
+            waiting: meter.i64_up_down_counter(metric::CONSUMER_WAITING).build(),
             pending: meter.u64_gauge(metric::CONSUMER_PENDING).build(),
+            paused: meter.u64_gauge(metric::CONSUMER_PAUSED).build(),
             duration: meter.f64_histogram(metric::PROCESS_DURATION).with_unit("s").build(),
         };
         let account = Self { consumer, received: AtomicU64::new(0), settled: Default::default(), metrics };
@@ -135,10 +139,25 @@ impl Account {
         self.metrics.pending.record(events, &self.labels());
     }
 
+    /// Whether the consumer is paused, and why: its events die, or the server holds them back for another reason.
+    pub(crate) fn paused(&self, dead_letters: bool, server: bool) {
+        for (reason, paused) in [("dead_letters", dead_letters), ("server", server)] {
+            let labels = [KeyValue::new("consumer", self.consumer), KeyValue::new("reason", reason)];
+            self.metrics.paused.record(u64::from(paused), &labels);
+        }
+    }
+
     /// Says that a batch waits for a dependency, until dropped.
     pub(crate) fn blocked(self: &Arc<Self>) -> Blocked {
         self.metrics.blocked.add(1, &self.labels());
         Blocked(Arc::clone(self))
+    }
+
+    /// Says that a batch waits for a limit or a paused destination, until dropped.
+    pub(crate) fn waiting(self: &Arc<Self>, code: Code) -> Waiting {
+        let waiting = Waiting { account: Arc::clone(self), code };
+        self.metrics.waiting.add(1, &waiting.labels());
+        waiting
     }
 
     fn close(&self, outcome: Settled) {
@@ -186,5 +205,23 @@ pub(crate) struct Blocked(Arc<Account>);
 impl Drop for Blocked {
     fn drop(&mut self) {
         self.0.metrics.blocked.add(-1, &self.0.labels());
+    }
+}
+
+/// See [`Account::waiting`].
+pub(crate) struct Waiting {
+    account: Arc<Account>,
+    code: Code,
+}
+
+impl Waiting {
+    fn labels(&self) -> [KeyValue; 2] {
+        [KeyValue::new("consumer", self.account.consumer), KeyValue::new("code", self.code.as_str())]
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.account.metrics.waiting.add(-1, &self.labels());
     }
 }

@@ -27,6 +27,16 @@ pub enum Failure {
         #[source]
         source: anyhow::Error,
     },
+    /// Not a failure: a limit is reached, or a destination is paused. It costs no attempt. The loop keeps the batch in
+    /// hand, takes no more events meanwhile, and tries it again after `after`, whole; a drain gives it back. Only from
+    /// `apply` and `handle`. Proved by `a_wait_costs_no_attempt_and_nothing_more_is_pulled_meanwhile`.
+    #[error("{code}")]
+    Wait {
+        /// When to try again; at most a minute counts, then the handler is asked again.
+        after: Duration,
+        /// What is waited for, in one word.
+        code: Code,
+    },
     /// Something that every event needs is away. Not the event's fault: it costs no attempt, the loop waits.
     #[error("a dependency is away")]
     Unavailable {
@@ -40,7 +50,7 @@ impl Failure {
     /// The code, for labels and records.
     pub fn code(&self) -> Code {
         match self {
-            Self::Retry { code, .. } | Self::Dead { code, .. } => *code,
+            Self::Retry { code, .. } | Self::Dead { code, .. } | Self::Wait { code, .. } => *code,
             Self::Unavailable { .. } => contract::code::UNAVAILABLE,
         }
     }
@@ -51,6 +61,7 @@ impl Failure {
             Self::Retry { source, .. } | Self::Dead { source, .. } | Self::Unavailable { source } => {
                 format!("{source:#}")
             }
+            Self::Wait { after, code } => format!("{code}: to wait {after:?}"),
         }
     }
 }

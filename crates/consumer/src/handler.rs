@@ -20,6 +20,9 @@ pub trait Batch: Send + Sync + 'static {
     /// What a message says, once read.
     type Event: Send + Sync;
 
+    /// Whether every message must be an event of ours, and is dead otherwise; `false` for what others publish.
+    const OURS: bool = true;
+
     /// Reads one message, once, before any work is done for its batch; may already refuse it.
     ///
     /// # Errors
@@ -48,6 +51,38 @@ pub trait Journal: Send + Sync + 'static {
     /// an attempt with the broker, so what could not be worked on is better left there.
     fn is_ready(&self) -> impl Future<Output = bool> + Send;
 
+    /// What is on record of the attempts at each of `messages`. Asked only for events that come again. By default every
+    /// delivery counts as an attempt.
+    ///
+    /// # Errors
+    /// The record could not be read; the loop waits and asks again.
+    fn on_record(
+        &self,
+        messages: &[&Message],
+    ) -> impl Future<Output = Result<Vec<OnRecord>, Failure>> + Send {
+        let records = messages.iter().map(|message| OnRecord::of_deliveries(message)).collect();
+        std::future::ready(Ok(records))
+    }
+
+    /// Commits that an attempt at each of `messages` begins. Asked only for events whose earlier deliveries ended without
+    /// a word more than once: they are handled apart, and what kills the process again is then known for it.
+    ///
+    /// # Errors
+    /// Not committed. [`Failure::Unavailable`] makes the loop wait and try again.
+    fn begin(&self, messages: &[&Message]) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = messages;
+        std::future::ready(Ok(()))
+    }
+
+    /// Takes back that an attempt at `message` began: it is given back untried, which is not its fault.
+    ///
+    /// # Errors
+    /// Not committed. The attempt then counts.
+    fn release(&self, message: &Message) -> impl Future<Output = Result<(), Failure>> + Send {
+        let _ = message;
+        std::future::ready(Ok(()))
+    }
+
     /// Commits that an attempt failed, or that the event is dead.
     ///
     /// # Errors
@@ -57,6 +92,22 @@ pub trait Journal: Send + Sync + 'static {
         message: &Message,
         outcome: Outcome<'_>,
     ) -> impl Future<Output = Result<(), Failure>> + Send;
+}
+
+/// What is on record of the attempts at an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OnRecord {
+    /// How many attempts there were.
+    pub attempts: u64,
+    /// The last of them began, and there is no word of its end.
+    pub unfinished: bool,
+}
+
+impl OnRecord {
+    /// For a journal that keeps none: every delivery before this one was an attempt.
+    pub fn of_deliveries(message: &Message) -> Self {
+        Self { attempts: message.delivery.saturating_sub(1), unfinished: false }
+    }
 }
 
 /// Makes a [`Handler`] of one event into a [`Batch`] of one. Give its consumer `batch_max = 1`; `concurrency` is then
@@ -82,6 +133,18 @@ impl<H: Handler> Batch for OneByOne<H> {
 impl<H: Journal> Journal for OneByOne<H> {
     async fn is_ready(&self) -> bool {
         self.0.is_ready().await
+    }
+
+    async fn on_record(&self, messages: &[&Message]) -> Result<Vec<OnRecord>, Failure> {
+        self.0.on_record(messages).await
+    }
+
+    async fn begin(&self, messages: &[&Message]) -> Result<(), Failure> {
+        self.0.begin(messages).await
+    }
+
+    async fn release(&self, message: &Message) -> Result<(), Failure> {
+        self.0.release(message).await
     }
 
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {

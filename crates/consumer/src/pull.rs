@@ -1,21 +1,21 @@
 //! The pull loop: asks for what there is room for, hands on what comes, and stops asking when the process drains.
 
-use std::{
-    sync::{Arc, atomic::AtomicBool},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use async_nats::jetstream::{self, consumer::PullConsumer};
 use bus::Bus;
 use futures::StreamExt as _;
 use lifecycle::Shutdown;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tracing::{debug, info, warn};
 
 use crate::{
     Account, Backoff, Batch, Journal, Message,
+    breaker::Breaker,
+    patience::Patience,
     settle::Ticket,
+    tend::Tender,
     work::{Item, Work},
 };
 
@@ -24,8 +24,6 @@ use crate::{
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
 /// Wait after a pull that failed.
 const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
-/// How often the server is asked how many events wait.
-const PENDING_INTERVAL: Duration = Duration::from_secs(10);
 
 /// The durable consumer to pull from.
 #[derive(Debug, Clone, Copy)]
@@ -39,7 +37,9 @@ pub struct Source {
 /// Starts pulling as a required task of `shutdown`, until a drain. What is in flight then is finished; the drain waits.
 ///
 /// # Errors
-/// The consumer does not exist, or the broker did not answer.
+/// The consumer does not exist, the broker did not answer, or the consumer delivers an event no more often than it may be
+/// attempted: deliveries end without an attempt, when a process is killed or stopped. Proved by
+/// `a_consumer_without_deliveries_to_spare_is_refused`.
 pub async fn start<H: Batch + Journal>(
     bus: &Bus,
     source: Source,
@@ -54,11 +54,20 @@ pub async fn start<H: Batch + Journal>(
         .await
         .with_context(|| format!("consumer {name} of stream {stream}: run `weir provision`"))?;
     let limits = &consumer.cached_info().config;
+    let deliveries_max = u64::try_from(limits.max_deliver).unwrap_or(u64::MAX);
+    anyhow::ensure!(
+        deliveries_max > settings.attempts_max,
+        "consumer {name} of stream {stream} delivers an event {deliveries_max} times at most, which must be more than \
+         its attempts_max = {}: run `weir provision`, or lower attempts_max",
+        settings.attempts_max
+    );
     let account = Account::new(name);
+    let breaker = Breaker::new(name, &settings.breaker);
     let pull = Pull {
         bus: bus.clone(),
         name,
-        attempts_max: u64::try_from(limits.max_deliver).unwrap_or(u64::MAX),
+        attempts_max: settings.attempts_max,
+        deliveries_max,
         room: Arc::new(Semaphore::new(settings.batch_max * settings.concurrency)),
         batch_max: settings.batch_max,
         work: Arc::new(Work {
@@ -71,15 +80,24 @@ pub async fn start<H: Batch + Journal>(
             handle_timeout: Duration::from_millis(settings.handle_timeout_ms),
             progress_interval: limits.ack_wait / 3,
             slots: Semaphore::new(settings.concurrency),
-            away: AtomicBool::new(true),
-            shutdown: shutdown.clone(),
+            lone: Mutex::new(()),
+            patience: Patience::new(&account, shutdown),
+            breaker: Arc::clone(&breaker),
         }),
         account: Arc::clone(&account),
         shutdown: shutdown.clone(),
         consumer,
     };
     info!(consumer = name, batch_max = settings.batch_max, concurrency = settings.concurrency, "consuming");
-    shutdown.spawn(watch_pending(pull.consumer.clone(), Arc::clone(&account), shutdown.clone()));
+    let tender = Tender {
+        bus: bus.clone(),
+        source,
+        consumer: pull.consumer.clone(),
+        account: Arc::clone(&account),
+        breaker,
+        shutdown: shutdown.clone(),
+    };
+    shutdown.spawn(tender.run());
     shutdown.spawn_required(name, pull.run());
     Ok(account)
 }
@@ -89,6 +107,7 @@ struct Pull<H> {
     name: &'static str,
     consumer: PullConsumer,
     attempts_max: u64,
+    deliveries_max: u64,
     batch_max: usize,
     room: Arc<Semaphore>,
     work: Arc<Work<H>>,
@@ -123,12 +142,14 @@ impl<H: Batch + Journal> Pull<H> {
         Ok(())
     }
 
-    /// Waits until an event can be worked on and there is room for one, then takes all the room there is, up to one
+    /// Waits until there is room for an event and it can be worked on, then takes all the room there is, up to one
     /// batch.
     async fn room(&self) -> OwnedSemaphorePermit {
-        self.work.ready().await;
         let room = Arc::clone(&self.room).acquire_owned().await;
         let mut room = room.expect("the semaphore is never closed");
+        // After the first room: much may have happened while it was waited for.
+        self.work.breaker.flowing().await;
+        self.work.patience.ready(&self.work.handler).await;
         while room.num_permits() < self.batch_max {
             match Arc::clone(&self.room).try_acquire_owned() {
                 Ok(more) => room.merge(more),
@@ -176,27 +197,10 @@ impl<H: Batch + Journal> Pull<H> {
         });
     }
 
-    fn item(&self, raw: jetstream::Message) -> Item {
-        let (message, verdict) = Message::read(&raw, self.name, self.attempts_max);
+    fn item(&self, mut raw: jetstream::Message) -> Item {
+        let (message, verdict) = Message::read(&mut raw, self.name, self.attempts_max, self.deliveries_max);
         let entry = self.account.receive(message.attempt > 1);
         let ticket = Ticket::new(self.bus.client().clone(), raw, entry, message.span.clone());
         Item { message, ticket, verdict }
-    }
-}
-
-/// Reports how many events wait, also while nothing is pulled: that is when they become many.
-async fn watch_pending(consumer: PullConsumer, account: Arc<Account>, shutdown: Shutdown) {
-    let watching = async {
-        loop {
-            match consumer.get_info().await {
-                Ok(info) => account.pending(info.num_pending),
-                Err(error) => debug!(%error, "server did not say how many events wait"),
-            }
-            tokio::time::sleep(PENDING_INTERVAL).await;
-        }
-    };
-    tokio::select! {
-        () = watching => {}
-        () = shutdown.draining() => {}
     }
 }

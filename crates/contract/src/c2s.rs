@@ -1,9 +1,11 @@
 //! Contact2Sale: what its webhook bodies mean. Its own documentation is not public; the shapes are those that client
 //! code and captured deliveries show, and the older receiver accepted (forms A to D).
 
+mod enquiry;
 mod instant;
 mod lead;
 
+pub use enquiry::{Enquiry, OWN_MARK, is_own};
 pub use instant::{InvalidInstant, parse_instant};
 pub use lead::{Customer, Lead};
 

@@ -60,6 +60,8 @@ codes! {
     UNEXPECTED_SHAPE = "unexpected_shape";
     /// A lead event without an id.
     MISSING_ID = "missing_id";
+    /// A usage report without a session.
+    MISSING_SESSION_ID = "missing_session_id";
     /// A lead event without `updated_at`.
     MISSING_UPDATED_AT = "missing_updated_at";
     /// A lead event whose `updated_at` is not a time.
@@ -80,12 +82,30 @@ codes! {
     ENVELOPE_INVALID = "envelope_invalid";
     /// Every allowed attempt failed.
     ATTEMPTS_EXHAUSTED = "attempts_exhausted";
+    /// The process died at work on the event, again and again.
+    PROCESS_DIED = "process_died";
     /// The handler panicked.
     PANIC = "panic";
     /// The database refused the event itself.
     NOT_STORABLE = "not_storable";
     /// The database failed for the moment: a conflict with other work, or a statement that took too long.
     DATABASE_ERROR = "database_error";
+    /// The stream lost the message (purged, expired) before it was done.
+    MESSAGE_LOST = "message_lost";
+    /// Somebody terminated the message without a verdict of the consumer.
+    TERMINATED = "terminated";
+    /// A hook refused an event for good.
+    HOOK_REFUSED = "hook_refused";
+    /// A hook answered that it fails, or not at all.
+    HOOK_FAILED = "hook_failed";
+    /// A hook asked to be left alone for a while.
+    HOOK_THROTTLED = "hook_throttled";
+    /// A hook is at an address that must not be called.
+    HOOK_FORBIDDEN = "hook_forbidden";
+    /// So many events wait for a hook that no more are taken from the stream.
+    HOOK_BACKLOG_FULL = "hook_backlog_full";
     /// The database or another dependency is away.
     UNAVAILABLE = "unavailable";
+    /// Erased because of the person in it, before it was handled.
+    ERASED = "erased";
 }

@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, fmt, str::FromStr};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::header;
+use crate::{Replay, header};
 
 /// Id of one event, for its whole life: on the stream, in the ledger, in traces.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -64,7 +64,7 @@ pub struct Envelope {
     /// Set when the edge found the event invalid and stored it for the record only.
     pub rejected: Option<crate::Code>,
     /// The event that this one replays.
-    pub replayed_from: Option<EventId>,
+    pub replayed_from: Option<Replay>,
     /// CloudEvents extension attributes, by their name in [`header::EXTENSIONS`]; others do not travel.
     pub extensions: BTreeMap<&'static str, String>,
 }
@@ -98,13 +98,33 @@ impl Envelope {
             (header::DELIVERY_ID, self.delivery_id.map(|id| id.to_string())),
             (header::ACTION, self.action.as_deref().map(encode)),
             (header::REJECTED, self.rejected.map(|code| code.to_string())),
-            (header::REPLAYED_FROM, self.replayed_from.map(|id| id.to_string())),
         ];
         headers.extend(optional.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        headers.extend(self.replayed_from.into_iter().flat_map(Replay::headers));
         let extension =
             |(name, header): &(&str, &'static str)| Some((*header, encode(self.extensions.get(name)?)));
         headers.extend(header::EXTENSIONS.iter().filter_map(extension));
         headers
+    }
+
+    /// The envelope of a message that carries none, made from where it lies. Its key is its position, not what it calls
+    /// itself: a stranger must not take the key of an event of ours.
+    pub fn unknown(stream: &str, sequence: u64, published: OffsetDateTime) -> Self {
+        let position = format!("{stream}:{sequence}:{}", published.unix_timestamp_nanos());
+        Self {
+            id: EventId::of_stream_position(&position),
+            source: "unknown".to_owned(),
+            event_type: "unknown".to_owned(),
+            subject: None,
+            time: published,
+            content_type: "application/octet-stream".to_owned(),
+            dedup_key: position,
+            delivery_id: None,
+            action: None,
+            rejected: None,
+            replayed_from: None,
+            extensions: BTreeMap::new(),
+        }
     }
 
     /// Reads the envelope from a message's headers.
@@ -126,11 +146,11 @@ impl Envelope {
                 .map_err(|_| EnvelopeError::Invalid(header::CE_TIME))?,
             content_type: get(header::CE_DATACONTENTTYPE)
                 .map_or_else(|| "application/json".to_owned(), decode),
-            dedup_key: text(header::NATS_MSG_ID)?,
+            dedup_key: text(header::DEDUP_KEY).or_else(|_| text(header::NATS_MSG_ID))?,
             delivery_id: get(header::DELIVERY_ID).and_then(|id| id.parse().ok()),
             action: get(header::ACTION).map(decode),
             rejected: get(header::REJECTED).map(crate::Code::from_word),
-            replayed_from: get(header::REPLAYED_FROM).and_then(|id| id.parse().ok()),
+            replayed_from: Replay::parse(&get),
             extensions: header::EXTENSIONS
                 .iter()
                 .filter_map(|(name, header)| Some((*name, decode(get(header)?))))
@@ -195,7 +215,7 @@ mod tests {
             delivery_id: Some(Uuid::now_v7()),
             action: Some("lead.created".to_owned()),
             rejected: Some(crate::code::MISSING_UPDATED_AT),
-            replayed_from: None,
+            replayed_from: Some(Replay::from(EventId::generate())),
             extensions: BTreeMap::from([("platform", "instagram".to_owned()), ("part", "3".to_owned())]),
         }
     }
@@ -230,6 +250,16 @@ mod tests {
         let headers: HashMap<_, _> = sent.headers().into_iter().collect();
         let error = Envelope::parse(|name| headers.get(name).map(String::as_str)).unwrap_err();
         assert_eq!(error, EnvelopeError::Missing(header::NATS_MSG_ID));
+    }
+
+    #[test]
+    fn an_event_that_is_published_again_keeps_its_key() {
+        let sent = envelope(None, "c2s:lead-1".to_owned());
+        let mut headers: HashMap<_, _> = sent.headers().into_iter().collect();
+        headers.insert(header::DEDUP_KEY, headers[header::NATS_MSG_ID].clone());
+        headers.insert(header::NATS_MSG_ID, "c2s:lead-1#again".to_owned());
+        let received = Envelope::parse(|name| headers.get(name).map(String::as_str)).unwrap();
+        assert_eq!(received, sent);
     }
 
     #[test]

@@ -33,6 +33,9 @@ pub const EXTENSIONS: &[(&str, &str)] = &[
 
 /// The key by which the stream drops repeats inside its duplicate window, and the ledger drops them for ever.
 pub const NATS_MSG_ID: &str = "Nats-Msg-Id";
+/// The event's own dedup key, where `Nats-Msg-Id` must be another: a message that is published again because its first
+/// place on the stream was passed over, within the stream's duplicate window.
+pub const DEDUP_KEY: &str = "weir-dedup-key";
 /// W3C Trace Context.
 pub const TRACEPARENT: &str = "traceparent";
 /// W3C Trace Context, vendor part.
@@ -46,3 +49,9 @@ pub const ACTION: &str = "weir-action";
 pub const REJECTED: &str = "weir-rejected";
 /// Id of the event that this one replays.
 pub const REPLAYED_FROM: &str = "weir-replayed-from";
+/// Of a replay of a replay: id of the first event of the chain.
+pub const REPLAY_ROOT: &str = "weir-replay-root";
+/// Id of the job that replays it.
+pub const REPLAY: &str = "weir-replay";
+/// `true`: the replay has effects although the original had them.
+pub const FORCE_EFFECTS: &str = "weir-force-effects";

@@ -10,8 +10,12 @@ pub mod envelope;
 pub mod header;
 pub mod instagram;
 pub mod json;
+mod lenient;
 pub mod metric;
+pub mod replay;
 pub mod stream;
+pub mod usage;
 
 pub use code::Code;
 pub use envelope::{Envelope, EnvelopeError, EventId};
+pub use replay::Replay;

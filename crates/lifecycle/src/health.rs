@@ -80,7 +80,8 @@ impl Health {
 
     /// Runs every check, at most two seconds each, all at once.
     pub async fn report(&self) -> Report {
-        let (required, informative) = futures::join!(run(&self.required), run(&self.informative));
+        let (required, mut informative) = futures::join!(run(&self.required), run(&self.informative));
+        informative.extend(self.shutdown.told());
         let status = if required.iter().any(|(_, check)| !check.ok) {
             "unhealthy"
         } else if informative.iter().any(|(_, check)| !check.ok) {
@@ -109,6 +110,17 @@ async fn run(checks: &BTreeMap<&'static str, CheckFn>) -> Vec<(&'static str, Che
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[tokio::test]
+    async fn what_a_task_tells_is_in_the_report_and_may_degrade_it() {
+        let shutdown = Shutdown::default();
+        let health = Health::new(&shutdown);
+        shutdown.tell("consumer", Check { ok: false, state: "paused" });
+        let report = health.report().await;
+        assert_eq!((report.status, report.states["consumer"]), ("degraded", "paused"));
+        shutdown.tell("consumer", Check { ok: true, state: "consuming" });
+        assert_eq!(health.report().await.status, "healthy");
+    }
 
     #[tokio::test]
     async fn a_required_check_that_fails_is_unhealthy_and_an_informative_one_degraded() {

@@ -1,11 +1,12 @@
 //! The handle by which every task of a process is started, told to stop, and waited for.
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     panic::AssertUnwindSafe,
     process::ExitCode,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -16,6 +17,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tracing::{Instrument as _, error, info, warn};
 
+use crate::Check;
+
 /// Passed down to whatever runs in the background; clones are the same handle.
 #[derive(Debug, Clone, Default)]
 pub struct Shutdown {
@@ -23,6 +26,7 @@ pub struct Shutdown {
     abort: CancellationToken,
     tracker: TaskTracker,
     failed: Arc<AtomicBool>,
+    told: Arc<Mutex<BTreeMap<&'static str, Check>>>,
 }
 
 impl Shutdown {
@@ -39,6 +43,16 @@ impl Shutdown {
     /// Resolves when what is left must be abandoned.
     pub async fn aborted(&self) {
         self.abort.cancelled().await;
+    }
+
+    /// Has `/health` say how a task fares, until it says something else. What is not `ok` makes the process `degraded`.
+    pub fn tell(&self, name: &'static str, check: Check) {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(name, check);
+    }
+
+    /// What tasks have told, by name.
+    pub(crate) fn told(&self) -> BTreeMap<&'static str, Check> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Begins a drain.

@@ -31,6 +31,19 @@ pub trait Outcome: Message {
     }
 }
 
+/// A message that tells a result which any provider's events can have.
+pub trait Common: Message {
+    /// What it is called: last token of the subject.
+    const WHAT: &'static str;
+    /// Its full name in `proto/`, which is its `ce-type`.
+    const TYPE: &'static str;
+
+    /// Its subject for one provider.
+    fn subject(provider: &str) -> String {
+        format!("results.{provider}.{}", Self::WHAT)
+    }
+}
+
 /// What is known of a result beside itself.
 #[derive(Debug, Clone, Copy)]
 pub struct About<'a> {
@@ -51,11 +64,41 @@ pub async fn publish<O: Outcome>(
     about: About<'_>,
     outcome: &O,
 ) -> Result<Receipt, PublishError> {
-    let id = id_of::<O>(about.cause);
+    let to = Destination { provider: O::PROVIDER, subject: O::subject(), event_type: O::TYPE };
+    send(publisher, to, about, outcome.encode_to_vec()).await
+}
+
+/// The same for a result that any provider's events can have.
+///
+/// # Errors
+/// It may not be on the stream; publish it again.
+pub async fn publish_for<O: Common>(
+    publisher: &Publisher,
+    provider: &str,
+    about: About<'_>,
+    outcome: &O,
+) -> Result<Receipt, PublishError> {
+    let to = Destination { provider, subject: O::subject(provider), event_type: O::TYPE };
+    send(publisher, to, about, outcome.encode_to_vec()).await
+}
+
+struct Destination<'a> {
+    provider: &'a str,
+    subject: String,
+    event_type: &'static str,
+}
+
+async fn send(
+    publisher: &Publisher,
+    to: Destination<'_>,
+    about: About<'_>,
+    payload: Vec<u8>,
+) -> Result<Receipt, PublishError> {
+    let id = id(about.cause, to.event_type);
     let envelope = Envelope {
         id,
-        source: format!("/{}", O::PROVIDER),
-        event_type: O::TYPE.to_owned(),
+        source: format!("/{}", to.provider),
+        event_type: to.event_type.to_owned(),
         subject: about.subject.map(str::to_owned),
         time: about.time,
         content_type: CONTENT_TYPE.to_owned(),
@@ -66,13 +109,16 @@ pub async fn publish<O: Outcome>(
         replayed_from: None,
         extensions: std::collections::BTreeMap::new(),
     };
-    let payload = outcome.encode_to_vec().into();
-    publisher.publish(Event { stream: RESULTS, subject: O::subject(), envelope, payload }).await
+    publisher.publish(Event { stream: RESULTS, subject: to.subject, envelope, payload: payload.into() }).await
 }
 
 /// The id of the result of this sort that an event causes: the same whenever it is made.
 pub fn id_of<O: Outcome>(cause: EventId) -> EventId {
-    EventId(Uuid::new_v5(&cause.0, O::TYPE.as_bytes()))
+    id(cause, O::TYPE)
+}
+
+fn id(cause: EventId, event_type: &str) -> EventId {
+    EventId(Uuid::new_v5(&cause.0, event_type.as_bytes()))
 }
 
 /// A time as protobuf has it.

@@ -4,7 +4,7 @@
 
 use contract::stream::brightdata::PROVIDER as BRIGHTDATA;
 
-use crate::Outcome;
+use crate::{Common, Outcome};
 
 include!(concat!(env!("OUT_DIR"), "/weir.results.v1.rs"));
 
@@ -18,4 +18,9 @@ impl Outcome for ScrapeRequestChanged {
     const PROVIDER: &'static str = BRIGHTDATA;
     const WHAT: &'static str = "scrape_request_changed";
     const TYPE: &'static str = "weir.results.v1.ScrapeRequestChanged";
+}
+
+impl Common for DeadLetterRecorded {
+    const WHAT: &'static str = "dead_letter";
+    const TYPE: &'static str = "weir.results.v1.DeadLetterRecorded";
 }

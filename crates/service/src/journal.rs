@@ -1,11 +1,16 @@
-//! Failed attempts and dead letters go into the ledger before the broker hears of them.
+//! Failed attempts and dead letters go into the ledger before the broker hears of them. Proved by
+//! `a_verdict_leaves_a_whole_dead_letter`.
 
 use consumer::{Failure, Message, Outcome};
 use sqlx::PgPool;
-use store::webhook_events::{Event, Reason, record_dead, record_failed};
+use store::webhook_events::{Buried, Event, Reason, record_dead, record_failed};
 use time::OffsetDateTime;
 
-use crate::{failure, span::StatementSpans};
+use crate::{
+    dead_letter::{self, Death},
+    failure,
+    span::StatementSpans,
+};
 
 /// Commits the outcome of an attempt. `event` is the ledger's view of `message`.
 ///
@@ -39,7 +44,13 @@ async fn write(
         }
         Outcome::Dead { code, error } => {
             let reason = Reason { code, error, headers };
-            record_dead(&mut transaction, event, reason, OffsetDateTime::now_utc()).await?;
+            let now = OffsetDateTime::now_utc();
+            // What was settled before has its dead letter, or needs none.
+            if let Some(buried) = record_dead(&mut transaction, event, reason, now).await? {
+                let Buried { id, first_failed_at } = buried;
+                let death = Death { event_id: id.0, first_failed_at, now };
+                dead_letter::record(&mut transaction, message, event, (code, error), death).await?;
+            }
         }
     }
     transaction.commit().await

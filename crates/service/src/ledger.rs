@@ -62,7 +62,7 @@ impl Admissions {
 
     /// Counts a batch; call it when the transaction is committed.
     pub fn count(&self, admitted: &[Admitted]) {
-        for outcome in ["new", "resumed", "duplicate"] {
+        for outcome in ["new", "resumed", "duplicate", "moot"] {
             let count = admitted.iter().filter(|admitted| admitted.as_str() == outcome).count();
             if count > 0 {
                 let labels = [KeyValue::new("provider", self.provider), KeyValue::new("outcome", outcome)];

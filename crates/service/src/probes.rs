@@ -7,9 +7,9 @@ use sqlx::PgPool;
 use telemetry::MetricsHandle;
 
 /// Without broker or database the service waits; it says so, and is not ready.
-pub fn router(bus: &Bus, pool: &PgPool, metrics: MetricsHandle, shutdown: &Shutdown) -> Router {
+pub fn health(bus: &Bus, pool: &PgPool, shutdown: &Shutdown) -> Health {
     let (bus, pool) = (bus.clone(), pool.clone());
-    let health = Health::new(shutdown)
+    Health::new(shutdown)
         .require("broker", move || {
             let connected = bus.is_connected();
             async move { Check::connected(connected) }
@@ -17,7 +17,11 @@ pub fn router(bus: &Bus, pool: &PgPool, metrics: MetricsHandle, shutdown: &Shutd
         .require("database", move || {
             let pool = pool.clone();
             async move { Check::connected(store::is_connected(&pool).await) }
-        });
+        })
+}
+
+/// The endpoints of a service with this health.
+pub fn router(health: Health, metrics: MetricsHandle) -> Router {
     let text = [(header::CONTENT_TYPE, "text/plain; version=0.0.4")];
     let metrics = get(move || async move { (text, metrics.render()) });
     lifecycle::router(health).route("/metrics", metrics)

@@ -2,7 +2,7 @@
 
 use anyhow::Context as _;
 use bus::{Bus, Topology};
-use lifecycle::Shutdown;
+use lifecycle::{Health, Shutdown};
 use sqlx::PgPool;
 use telemetry::MetricsHandle;
 use tokio::net::TcpListener;
@@ -27,6 +27,19 @@ pub struct Open {
 /// # Errors
 /// The stream is not there, or contradicts a promise; the error says what to do.
 pub async fn start(open: Open, stream: &'static str, shutdown: &Shutdown) -> anyhow::Result<(Bus, PgPool)> {
+    start_with(open, stream, shutdown, |health| health).await
+}
+
+/// The same, with checks of the service's own: `extend` adds them.
+///
+/// # Errors
+/// As [`start`].
+pub async fn start_with(
+    open: Open,
+    stream: &'static str,
+    shutdown: &Shutdown,
+    extend: impl FnOnce(Health) -> Health,
+) -> anyhow::Result<(Bus, PgPool)> {
     let Open { bus, pool, probe_listener, metrics } = open;
     Topology::embedded().verify(&bus, stream).await?;
     info!(stream, "stream verified");
@@ -36,7 +49,7 @@ pub async fn start(open: Open, stream: &'static str, shutdown: &Shutdown) -> any
         warn!("database is away; events wait until it is back");
     }
     info!(address = %probe_listener.local_addr().context("probe_listen")?, "answering probes");
-    let router = probes::router(&bus, &pool, metrics, shutdown);
+    let router = probes::router(extend(probes::health(&bus, &pool, shutdown)), metrics);
     lifecycle::serve(probe_listener, router);
     shutdown
         .spawn_required("database-health", database_health::run(bus.clone(), pool.clone(), shutdown.clone()));

@@ -26,6 +26,32 @@ pub fn from_message(headers: &async_nats::HeaderMap) -> Context {
     extract(get(TRACEPARENT), get(TRACESTATE))
 }
 
+/// The trace context of an event that was kept as text: its message's `traceparent` if that is known, else the trace that
+/// it was handled in. Of the latter no span is known; the link leads to the trace all the same.
+pub fn from_text(traceparent: Option<&str>, trace_id: Option<&str>) -> Context {
+    let context = extract(traceparent, None);
+    if context.span().span_context().is_valid() {
+        return context;
+    }
+    let of_trace =
+        trace_id.map(|trace_id| format!("00-{trace_id}-{}-00", trace_id.get(..16).unwrap_or_default()));
+    extract(of_trace.as_deref(), None)
+}
+
+/// Links `span` to another trace, if `context` names one.
+pub fn link(span: &tracing::Span, context: &Context) {
+    let other = context.span().span_context().clone();
+    if other.is_valid() {
+        span.add_link(other);
+    }
+}
+
+/// Reads the trace context of a message whose headers were written down.
+pub fn from_pairs(headers: &[(String, String)]) -> Context {
+    let get = |wanted| headers.iter().find(|(name, _)| name == wanted).map(|(_, value)| value.as_str());
+    extract(get(TRACEPARENT), get(TRACESTATE))
+}
+
 /// Reads the trace context of an HTTP request. More than one `traceparent` counts as none.
 pub fn from_http(headers: &http::HeaderMap) -> Context {
     let only = |name| {

@@ -1,10 +1,16 @@
 //! A private PostgreSQL, for tests that stop it; others take the cheaper [`Database`](crate::Database).
 
+use std::time::Duration;
+
 use config::{Secret, Settings};
 use servers::{Durability, Life, Postgres, PostgresBin, PostgresOptions, Signal, Tools};
 use sqlx::PgPool;
 use tempfile::TempDir;
 use tokio::task::spawn_blocking;
+
+/// How often a start is tried again after a kill, and how soon.
+const RESTARTS: u32 = 50;
+const RESTART_PAUSE: Duration = Duration::from_millis(100);
 
 /// A PostgreSQL server of one test, migrated.
 ///
@@ -54,6 +60,11 @@ impl PostgresServer {
         process.stop();
     }
 
+    /// Ends its main process as a crash does (SIGKILL). The others go as soon as they notice.
+    pub fn kill(&mut self) {
+        self.postgres.process().kill();
+    }
+
     /// Freezes the server's main process: no new connections; those that are open go on (SIGSTOP).
     pub fn pause(&self) {
         self.postgres.pause();
@@ -67,6 +78,16 @@ impl PostgresServer {
     /// Starts it again with the same port and data, after a stop if it still runs.
     pub async fn restart(&mut self) {
         self.stop();
+        for _ in 0..RESTARTS {
+            match try_launch(self.server.clone(), self.options.clone()).await {
+                Ok(postgres) => {
+                    self.postgres = postgres;
+                    return;
+                }
+                // After a kill its other processes hold its memory until they notice.
+                Err(_) => tokio::time::sleep(RESTART_PAUSE).await,
+            }
+        }
         self.postgres = launch(self.server.clone(), self.options.clone()).await;
     }
 }
@@ -94,10 +115,13 @@ pub(crate) fn throwaway(folder: &TempDir) -> PostgresOptions {
 }
 
 pub(crate) async fn launch(server: PostgresBin, options: PostgresOptions) -> Postgres {
+    try_launch(server, options).await.unwrap_or_else(|error| panic!("{error:#}"))
+}
+
+async fn try_launch(server: PostgresBin, options: PostgresOptions) -> anyhow::Result<Postgres> {
     spawn_blocking(move || Postgres::start(&server, &options))
         .await
         .expect("starting a server does not panic")
-        .unwrap_or_else(|error| panic!("{error:#}"))
 }
 
 pub(crate) fn settings(url: &str) -> config::Postgres {

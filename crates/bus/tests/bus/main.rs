@@ -5,6 +5,7 @@ mod batches;
 mod claims;
 mod provisioning;
 mod publishing;
+mod stored;
 
 use bus::{Bus, Event};
 use bytes::Bytes;

@@ -34,7 +34,7 @@ async fn a_changed_limit_is_planned_by_name_and_then_applied() {
     let plan = topology.plan(&bus, 1).await.unwrap();
     let planned: Vec<_> = plan.iter().filter(|change| change.action == Action::Updated).collect();
     assert_eq!(planned.len(), 2, "{plan:?}");
-    assert!(planned.iter().any(|change| change.differences == ["max_deliver: 5 → 9"]), "{plan:?}");
+    assert!(planned.iter().any(|change| change.differences == ["max_deliver: 10 → 9"]), "{plan:?}");
     assert_eq!(topology.plan(&bus, 1).await.unwrap(), plan, "a plan changes nothing");
 
     assert_eq!(topology.apply(&bus, 1).await.unwrap(), plan);
@@ -99,7 +99,7 @@ async fn a_stream_that_forgets_is_refused() {
     let topology = Topology::embedded();
     assert!(matches!(topology.verify(&bus, "C2S").await, Err(Mismatch::Missing { kind: "stream", .. })));
 
-    let forgetful = Config { storage: StorageType::Memory, ..config("C2S", "ingest.c2s.>") };
+    let forgetful = Config { storage: StorageType::Memory, ..config() };
     bus.jetstream().create_stream(forgetful).await.unwrap();
     let error = topology.verify(&bus, "C2S").await.unwrap_err().to_string();
     assert!(
@@ -128,11 +128,30 @@ async fn a_bucket_that_forgets_before_its_stream_is_refused() {
 async fn a_stream_that_drops_the_oldest_is_refused() {
     let broker = Broker::start().await;
     let bus = bus::connect(&broker.config(), "test").await.unwrap();
-    bus.jetstream().create_stream(config("C2S", "ingest.c2s.>")).await.unwrap();
+    bus.jetstream().create_stream(config()).await.unwrap();
     let error = Topology::embedded().verify(&bus, "C2S").await.unwrap_err().to_string();
     assert!(error.contains("discard new"), "{error}");
 }
 
-fn config(name: &str, subject: &str) -> Config {
-    Config { name: name.to_owned(), subjects: vec![subject.to_owned()], ..Config::default() }
+/// Stream C2S with the server's defaults for everything but its subjects.
+fn config() -> Config {
+    let subjects = Topology::embedded().streams.remove("C2S").unwrap().subjects;
+    Config { name: "C2S".to_owned(), subjects, ..Config::default() }
+}
+
+#[tokio::test]
+async fn a_consumer_is_changed_after_a_restart_of_the_broker() {
+    let mut broker = Broker::start().await;
+    let bus = bus::connect(&broker.config(), "test").await.unwrap();
+    let mut older = Topology::embedded();
+    for consumer in older.consumers.values_mut() {
+        consumer.max_deliver = 5;
+        consumer.filter_subjects.truncate(1);
+    }
+    older.apply(&bus, 1).await.unwrap();
+    broker.kill();
+    broker.restart().await;
+    bus.connected().await;
+    let changes = Topology::embedded().apply(&bus, 1).await.unwrap();
+    assert!(changes.iter().any(|change| change.kind == "consumer" && change.action == Action::Updated));
 }

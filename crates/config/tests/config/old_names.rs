@@ -136,10 +136,8 @@ fn a_secret_of_a_provider_that_is_off_is_a_notice() {
 }
 
 #[test]
-fn names_without_effect_are_reported_and_names_of_later_services_are_not() {
-    let settings =
-        load(Role::Operator, &[("SENTRY_DSN", "https://k@sentry/1"), ("WORK_API", "x"), ("C2S_TOKEN", "x")]);
-    let settings = settings.unwrap();
+fn names_without_effect_are_reported() {
+    let settings = load(Role::Operator, &[("SENTRY_DSN", "https://k@sentry/1"), ("C2S_TOKEN", "x")]).unwrap();
     assert_eq!(settings.notices().len(), 1);
     assert!(settings.notices()[0].contains("telemetry.otlp_endpoint"));
 }
@@ -169,4 +167,47 @@ fn every_old_name_says_what_it_means() {
             assert_eq!(OLD_NAMES.iter().filter(same).count(), 1, "{} for {role}", old.name);
         }
     }
+}
+
+#[test]
+fn the_zapier_services_names_mean_its_hook_and_nothing_at_the_edge() {
+    let variables = [
+        ("DATABASE_URL", "postgres://weir@localhost/weir"),
+        ("ZAPIER_WEBHOOK_URL", "https://hooks.zapier.com/hooks/catch/1234567/abcdefg/"),
+        ("ENABLE_WEBHOOK", "true"),
+        ("WEBHOOK_SECRET", SECRET),
+        ("WEBHOOK_SIGNATURE_HEADER", "X-Signature"),
+        ("WEBHOOK_SIGNATURE_ALGORITHM", "sha1"),
+        ("WEBHOOK_MAX_RETRIES", "0"),
+        ("WEBHOOK_TIMEOUT_SECONDS", "7"),
+        ("WEBHOOK_RETRY_DELAY_SECONDS", "60"),
+        ("WEBHOOK_RATE_LIMIT", "50"),
+        ("WEBHOOK_RATE_WINDOW", "600"),
+        ("WEBHOOK_BURST_ALLOWANCE", "5"),
+        ("REQUIRE_HTTPS", "true"),
+    ];
+    let settings = load(Role::Zapier, &variables).unwrap();
+    let hook = &settings.zapier.hook;
+    assert_eq!(hook.secret.as_ref().map(config::Secret::expose), Some(SECRET));
+    assert!(hook.enabled && hook.url.is_some() && settings.zapier.delivery.require_https);
+    assert_eq!((hook.signature_header.as_str(), hook.signature_algorithm.as_str()), ("X-Signature", "sha1"));
+    assert_eq!((hook.attempts_max, hook.timeout_ms, hook.retry_base_ms), (1, 7_000, 60_000));
+    assert_eq!((hook.rate_count, hook.rate_window_seconds, hook.rate_burst), (50, 600, 5));
+    assert!(!settings.edge.require_https && settings.edge.providers["c2s"].secrets.is_empty());
+
+    let edge = load(Role::Edge, &variables).unwrap();
+    assert!(edge.zapier.hook.url.is_none() && edge.zapier.hook.secret.is_none());
+    assert_eq!(edge.zapier.hook.rate_count, 100);
+    let listed = [variables[0], ("WEBHOOK_ALLOWED_IPS", "10.0.0.0/8")];
+    let settings = load(Role::Zapier, &listed).unwrap();
+    assert!(settings.outbound.allowed_networks.is_empty(), "a list of who may send opens nothing");
+    let told = |notice: &String| notice.contains("edge.providers.usage.allowed_ips");
+    assert!(settings.notices().iter().any(told), "{:?}", settings.notices());
+
+    let mut plain = variables;
+    plain[1].1 = "http://hooks.example.com/x";
+    let error = error(load(Role::Zapier, &plain));
+    assert!(error.contains("ZAPIER_WEBHOOK_URL") && !error.contains("hooks.example.com"), "{error}");
+    plain[1].1 = "http://127.0.0.1:8080/x";
+    assert!(load(Role::Zapier, &plain).is_ok());
 }

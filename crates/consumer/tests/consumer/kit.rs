@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::anyhow;
 use bus::{Bus, Event, Publisher, Topology};
-use consumer::{Account, Batch, Failure, Journal, Message, Outcome, Received, Source};
+use consumer::{Account, Batch, Failure, Journal, Message, OnRecord, Outcome, Received, Source};
 use contract::{Code, Envelope, EventId, code};
 use lifecycle::Shutdown;
 use testkit::{Broker, eventually};
@@ -20,6 +20,9 @@ use time::OffsetDateTime;
 const STREAM: &str = "C2S";
 const CONSUMER: &str = "c2s-leads";
 pub(crate) const ACK_WAIT: Duration = Duration::from_secs(1);
+const ATTEMPTS_MAX: u64 = 4;
+const DELIVERIES_MAX: i64 = 9;
+pub(crate) const DEAD_LETTERS_MAX: u64 = 20;
 pub(crate) const DEADLINE: Duration = Duration::from_secs(20);
 
 /// What the service saw and said.
@@ -29,6 +32,8 @@ pub(crate) struct Seen {
     pub(crate) done: Mutex<Vec<(String, u64)>>,
     /// Every call for a body, batches included.
     pub(crate) calls: Mutex<HashMap<String, u64>>,
+    /// Attempts on record, and whether the last one has no end.
+    pub(crate) attempts: Mutex<HashMap<String, (u64, bool)>>,
     /// Recorded failures and deaths: body, code, error.
     pub(crate) failed: Mutex<Vec<(String, Code)>>,
     pub(crate) dead: Mutex<Vec<(String, Code, String)>>,
@@ -40,6 +45,13 @@ pub(crate) struct Seen {
     pub(crate) journal_fails: AtomicBool,
     /// Whether a body `freezes` had its effect.
     pub(crate) frozen: AtomicBool,
+    /// While set, bodies `limited` are told to wait this long, milliseconds.
+    pub(crate) limited_ms: AtomicU64,
+    /// While set, bodies `poison` are as good as others.
+    pub(crate) cured: AtomicBool,
+    /// While set, bodies `kills` and `slow` never end, and say so in `at_work`: the test kills the process then.
+    pub(crate) deadly: AtomicBool,
+    pub(crate) at_work: AtomicBool,
     /// While set, bodies `slow` wait.
     pub(crate) held: AtomicBool,
 }
@@ -74,11 +86,21 @@ impl Batch for Service {
         self.0.is_there().await?;
         for Received { message, event } in events {
             match event.split(':').next().unwrap_or_default() {
-                "poison" => {
+                "poison" if !self.0.cured.load(Ordering::SeqCst) => {
                     return Err(Failure::Dead { code: code::NOT_STORABLE, source: anyhow!("no") });
                 }
                 "fails" => return Err(retry()),
                 "flaky" if message.attempt < 3 => return Err(retry()),
+                "limited" => {
+                    let after = Duration::from_millis(self.0.limited_ms.load(Ordering::SeqCst));
+                    if !after.is_zero() {
+                        return Err(Failure::Wait { after, code: code::RATE_LIMITED });
+                    }
+                }
+                "kills" | "slow" if self.0.deadly.load(Ordering::SeqCst) => {
+                    self.0.at_work.store(true, Ordering::SeqCst);
+                    std::future::pending::<()>().await;
+                }
                 "panics" => panic!("on purpose"),
                 // As a statement does on a server that froze: it never ends, and everything after it fails.
                 "freezes" if message.attempt == 1 && !self.0.frozen.swap(true, Ordering::SeqCst) => {
@@ -104,11 +126,29 @@ impl Journal for Service {
         self.0.is_there().await.is_ok()
     }
 
+    async fn on_record(&self, messages: &[&Message]) -> Result<Vec<OnRecord>, Failure> {
+        self.0.is_there().await?;
+        let attempts = self.0.attempts.lock().unwrap();
+        let on_record = |message: &&Message| {
+            let (attempts, unfinished) = attempts.get(&body(message)).copied().unwrap_or_default();
+            OnRecord { attempts, unfinished }
+        };
+        Ok(messages.iter().map(on_record).collect())
+    }
+
+    async fn begin(&self, messages: &[&Message]) -> Result<(), Failure> {
+        self.0.is_there().await?;
+        let begun = messages.iter().map(|message| (body(message), (message.attempt, true)));
+        self.0.attempts.lock().unwrap().extend(begun);
+        Ok(())
+    }
+
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         self.0.is_there().await?;
         if self.0.journal_fails.load(Ordering::SeqCst) {
             return Err(retry());
         }
+        self.0.attempts.lock().unwrap().insert(body(message), (message.attempt, false));
         match outcome {
             Outcome::Failed { code, .. } => self.0.failed.lock().unwrap().push((body(message), code)),
             Outcome::Dead { code, error } => {
@@ -137,7 +177,48 @@ pub(crate) struct Kit {
     publisher: Publisher,
 }
 
+/// A process of the service: on a runtime of its own, so that it can die without a word.
+pub(crate) struct Incarnation {
+    runtime: Option<tokio::runtime::Runtime>,
+}
+
+impl Drop for Incarnation {
+    /// As SIGKILL does: nothing is finished, nothing is said.
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+impl Incarnation {
+    pub(crate) async fn start(kit: &Kit) -> Self {
+        let runtime =
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+        let (settings, seen) = (kit.broker.config(), Arc::clone(&kit.seen));
+        let starting = async move {
+            let bus = bus::connect(&settings, "incarnation").await.unwrap();
+            start(&bus, &seen, &Shutdown::default()).await;
+        };
+        runtime.spawn(starting).await.unwrap();
+        Self { runtime: Some(runtime) }
+    }
+
+    pub(crate) fn kill(self) {
+        drop(self);
+    }
+}
+
 impl Kit {
+    /// Publishes `bodies`; the service that runs is none: see [`Incarnation`].
+    pub(crate) async fn without_service(bodies: &[&str]) -> Self {
+        let kit = Self::start(&[]).await;
+        kit.shutdown.drain();
+        kit.shutdown.finished(DEADLINE).await;
+        kit.publish(bodies).await;
+        kit
+    }
+
     /// Publishes `bodies`, then starts the service, so that they come as one batch.
     pub(crate) async fn start(bodies: &[&str]) -> Self {
         let broker = Broker::start().await;
@@ -181,6 +262,35 @@ impl Kit {
         eventually("time has passed", time * 2, async || (began.elapsed() > time).then_some(())).await;
     }
 
+    /// What the server says of the consumer.
+    pub(crate) async fn info(&self) -> Option<async_nats::jetstream::consumer::Info> {
+        let consumer =
+            self.bus.jetstream().get_consumer_from_stream::<Pull, _, _>(CONSUMER, STREAM).await.ok()?;
+        Some(consumer.cached_info().clone())
+    }
+
+    /// As an operator pauses the consumer.
+    pub(crate) async fn pause(&self, time: Duration) {
+        let stream = self.bus.jetstream().get_stream_no_info(STREAM).await.unwrap();
+        stream.pause_consumer(CONSUMER, OffsetDateTime::now_utc() + time).await.unwrap();
+    }
+
+    /// As an operator resumes it.
+    pub(crate) async fn resume(&self) {
+        let stream = self.bus.jetstream().get_stream_no_info(STREAM).await.unwrap();
+        stream.resume_consumer(CONSUMER).await.unwrap();
+    }
+
+    /// Starts one more consumer of the process.
+    pub(crate) async fn start_with(
+        &self,
+        settings: &config::Consumer,
+        source: Source,
+    ) -> anyhow::Result<Arc<Account>> {
+        let service = Service(Arc::clone(&self.seen));
+        consumer::start(&self.bus, source, settings, service, &self.shutdown).await
+    }
+
     pub(crate) async fn publish(&self, bodies: &[&str]) {
         publish_all(&self.publisher, bodies).await;
     }
@@ -196,9 +306,7 @@ impl Kit {
     /// Waits until the broker has nothing more to say, checks the books, and returns the done bodies in order.
     pub(crate) async fn finish(self) -> Vec<String> {
         eventually("the consumer is idle", DEADLINE, async || {
-            let info =
-                self.bus.jetstream().get_consumer_from_stream::<Pull, _, _>(CONSUMER, STREAM).await.ok()?;
-            let info = info.cached_info();
+            let info = self.info().await?;
             (info.num_pending == 0 && info.num_ack_pending == 0 && self.account.in_flight() == 0)
                 .then_some(())
         })
@@ -215,22 +323,33 @@ impl Kit {
 type Pull = async_nats::jetstream::consumer::pull::Config;
 
 pub(crate) async fn start(bus: &Bus, seen: &Arc<Seen>, shutdown: &Shutdown) -> Arc<Account> {
-    let settings = config::Consumer {
+    let source = Source { stream: STREAM, consumer: CONSUMER };
+    consumer::start(bus, source, &settings(), Service(Arc::clone(seen)), shutdown).await.unwrap()
+}
+
+pub(crate) fn settings() -> config::Consumer {
+    config::Consumer {
         batch_max: 50,
         concurrency: 2,
         retry_base_ms: 50,
         retry_max_ms: 200,
         handle_timeout_ms: 4_000,
-    };
-    let source = Source { stream: STREAM, consumer: CONSUMER };
-    consumer::start(bus, source, &settings, Service(Arc::clone(seen)), shutdown).await.unwrap()
+        attempts_max: ATTEMPTS_MAX,
+        breaker: config::Breaker {
+            dead_letters_max: DEAD_LETTERS_MAX,
+            share_percent: 20,
+            window_seconds: 60,
+            pause_seconds: 2,
+            pause_max_seconds: 4,
+        },
+    }
 }
 
 async fn provision(bus: &Bus) {
     let mut topology = Topology::embedded();
     let spec = topology.consumers.get_mut(CONSUMER).unwrap();
     spec.ack_wait_seconds = ACK_WAIT.as_secs();
-    spec.max_deliver = 4;
+    spec.max_deliver = DELIVERIES_MAX;
     topology.apply(bus, 1).await.unwrap();
 }
 

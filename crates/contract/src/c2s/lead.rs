@@ -85,19 +85,26 @@ impl Lead {
 /// The members of a JSON object, each unread until asked for: what is wrong with one (half of a surrogate pair, a
 /// number of any size) is no matter of the others. Proved by `a_member_that_means_nothing_harms_only_itself`.
 #[derive(Default)]
-struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
+pub(super) struct Object<'a>(BTreeMap<Cow<'a, str>, &'a RawValue>);
 
 impl<'a> Object<'a> {
-    fn parse(json: &'a str) -> Option<Self> {
+    pub(super) fn parse(json: &'a str) -> Option<Self> {
         serde_json::from_str(json).ok().map(Self)
     }
 
-    fn object(&self, name: &str) -> Option<Self> {
+    pub(super) fn object(&self, name: &str) -> Option<Self> {
         self.0.get(name).and_then(|value| Self::parse(value.get()))
     }
 
+    /// The objects of a list.
+    pub(super) fn objects(&self, name: &str) -> Vec<Self> {
+        let list =
+            self.0.get(name).and_then(|value| serde_json::from_str::<Vec<&'a RawValue>>(value.get()).ok());
+        list.unwrap_or_default().into_iter().filter_map(|value| Self::parse(value.get())).collect()
+    }
+
     /// A text, or a number as it is written. PostgreSQL's text cannot hold NUL, so NULs are dropped.
-    fn text(&self, name: &str) -> Option<String> {
+    pub(super) fn text(&self, name: &str) -> Option<String> {
         let json = self.0.get(name)?.get();
         let text = match json.as_bytes().first()? {
             b'"' => serde_json::from_str::<String>(json).ok()?.replace('\0', ""),

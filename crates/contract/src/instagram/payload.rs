@@ -3,15 +3,16 @@
 
 mod comment;
 mod message;
-mod read;
 
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 use time::OffsetDateTime;
 
 use super::Action;
-use crate::{Code, code, json};
-use read::{count, flag, id, instant, object, text};
+use crate::{
+    Code, code, json,
+    lenient::{self, count, flag, id, instant, object, text},
+};
 
 pub use comment::{Comment, StoryInsights};
 pub use message::{Message, Reaction, Referral};
@@ -98,7 +99,7 @@ impl Payload {
         if json::is_too_deep(body) {
             return Err(code::MALFORMED);
         }
-        let whole: Value = read::parse(body).ok_or(code::MALFORMED)?;
+        let whole: Value = lenient::parse(body).ok_or(code::MALFORMED)?;
         if !whole.is_object() {
             return Err(code::MALFORMED);
         }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use super::read::{count, id, object, storable, text};
+use crate::lenient::{count, id, object, storable, text};
 
 /// A comment.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::read::{flag, id, object, storable, text};
+use crate::lenient::{flag, id, object, storable, text};
 
 /// A message as it was sent.
 #[derive(Debug, Clone, PartialEq, Default)]

@@ -1,4 +1,4 @@
-//! Reading fields leniently, as PostgreSQL can hold them.
+//! Reading fields of JSON leniently, as PostgreSQL can hold them.
 
 use std::borrow::Cow;
 
@@ -11,7 +11,7 @@ use crate::json;
 const ID_MAX_BYTES: usize = 512;
 
 /// Parses JSON, with U+FFFD for half an emoji. Proved by `half_an_emoji_does_not_lose_its_message`.
-pub(super) fn parse(text: &str) -> Option<Value> {
+pub(crate) fn parse(text: &str) -> Option<Value> {
     serde_json::from_str(text).ok().or_else(|| match json::mended(text) {
         Cow::Owned(mended) => serde_json::from_str(&mended).ok(),
         Cow::Borrowed(_) => None,
@@ -19,12 +19,12 @@ pub(super) fn parse(text: &str) -> Option<Value> {
 }
 
 /// The object at `key`.
-pub(super) fn object<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
+pub(crate) fn object<'a>(value: &'a Value, key: &str) -> Option<&'a Value> {
     value.get(key).filter(|value| value.is_object())
 }
 
 /// The id at `key`: text, or a whole number.
-pub(super) fn id(value: &Value, key: &str) -> Option<String> {
+pub(crate) fn id(value: &Value, key: &str) -> Option<String> {
     let id = match value.get(key)? {
         Value::String(id) => id.replace('\0', "").trim().to_owned(),
         Value::Number(id) if id.is_u64() => id.to_string(),
@@ -34,7 +34,7 @@ pub(super) fn id(value: &Value, key: &str) -> Option<String> {
 }
 
 /// The text at `key`, unless it is empty. PostgreSQL text cannot hold NUL, so NULs are dropped.
-pub(super) fn text(value: &Value, key: &str) -> Option<String> {
+pub(crate) fn text(value: &Value, key: &str) -> Option<String> {
     let text = match value.get(key)? {
         Value::String(text) => text.replace('\0', ""),
         Value::Number(number) => number.to_string(),
@@ -44,7 +44,7 @@ pub(super) fn text(value: &Value, key: &str) -> Option<String> {
 }
 
 /// The flag at `key`.
-pub(super) fn flag(value: &Value, key: &str) -> bool {
+pub(crate) fn flag(value: &Value, key: &str) -> bool {
     match value.get(key) {
         Some(Value::Bool(flag)) => *flag,
         Some(Value::String(word)) => word == "true" || word == "1",
@@ -54,7 +54,7 @@ pub(super) fn flag(value: &Value, key: &str) -> bool {
 }
 
 /// The whole number at `key`, also as text or with a fraction of zero.
-pub(super) fn count(value: &Value, key: &str) -> Option<i64> {
+pub(crate) fn count(value: &Value, key: &str) -> Option<i64> {
     match value.get(key)? {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?)),
         Value::String(text) => text.trim().parse().ok().or_else(|| whole(text.trim().parse().ok()?)),
@@ -63,14 +63,14 @@ pub(super) fn count(value: &Value, key: &str) -> Option<i64> {
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "within 53 bits, and checked to be whole")]
-fn whole(number: f64) -> Option<i64> {
+pub(crate) fn whole(number: f64) -> Option<i64> {
     const EXACT_MAX: f64 = 9_007_199_254_740_992.0;
     (number.fract() == 0.0 && number.abs() <= EXACT_MAX).then_some(number as i64)
 }
 
 /// The instant that a timestamp means: seconds, milliseconds (most fields), microseconds, each also as text (the Test
 /// button). To the microsecond, which is what the database keeps. Proved by `a_timestamp_has_many_spellings`.
-pub(super) fn instant(value: Option<&Value>) -> Option<OffsetDateTime> {
+pub(crate) fn instant(value: Option<&Value>) -> Option<OffsetDateTime> {
     const YEAR_5000_IN_SECONDS: i64 = 95_617_584_000;
     let number = match value? {
         Value::Number(number) => number.as_i64().or_else(|| whole(number.as_f64()?.trunc())),
@@ -89,7 +89,7 @@ pub(super) fn instant(value: Option<&Value>) -> Option<OffsetDateTime> {
 }
 
 /// The value without NUL, which `jsonb` cannot hold.
-pub(super) fn storable(value: &Value) -> Value {
+pub(crate) fn storable(value: &Value) -> Value {
     match value {
         Value::String(text) => Value::String(text.replace('\0', "")),
         Value::Array(elements) => elements.iter().map(storable).collect(),
