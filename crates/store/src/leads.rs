@@ -1,5 +1,7 @@
 //! Contact2Sale leads, each as its newest event describes it.
 
+mod erase;
+
 use std::collections::BTreeMap;
 
 use contract::{EventId, c2s::Lead};
@@ -7,6 +9,8 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 
 use crate::{column, text::storable};
+
+pub use erase::{count, erase};
 
 /// A lead as one event describes it.
 #[derive(Debug, Clone, Copy)]

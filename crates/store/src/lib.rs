@@ -3,7 +3,12 @@
 //! Functions take a `&mut PgConnection`: the caller owns the transaction and says what time it is. None of them opens
 //! a span, retries, or reads a clock.
 
+pub mod dead_letters;
+pub mod event_handlings;
+pub mod failure_groups;
 mod fault;
+pub mod hook_deliveries;
+pub mod hooks;
 pub mod instagram_accounts;
 pub mod instagram_comments;
 pub mod instagram_conversations;
@@ -15,9 +20,18 @@ pub mod instagram_referrals;
 pub mod instagram_seen;
 pub mod instagram_story_insights;
 pub mod instagram_subscriptions;
+pub mod lead_enrichments;
 pub mod lead_events;
+pub mod lead_messages;
 pub mod leads;
+mod lock;
+pub mod lost_positions;
+pub mod people;
+pub mod person_erasures;
 mod pool;
+pub mod rate_limits;
+pub mod replays;
+pub mod retention;
 pub mod schema_drift;
 pub mod scrape_record_errors;
 pub mod scrape_requests;
@@ -25,13 +39,17 @@ mod scraped;
 pub mod social_comments;
 pub mod social_posts;
 pub mod social_profiles;
+pub mod stream_accounts;
 mod text;
 mod turn;
 pub mod unrecognised_records;
+pub mod usage_queries;
+pub mod usage_sessions;
 pub mod webhook_event_duplicates;
 pub mod webhook_events;
 
 pub use fault::{Fault, classify, sqlstate};
+pub use lock::{Lock, try_lock};
 pub use pool::{
     SERVER_VERSION_MIN, close, connect, is_connected, is_migrated, migrate, migrations_pending,
     server_version,

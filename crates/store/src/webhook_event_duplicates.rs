@@ -5,7 +5,10 @@ use sqlx::PgConnection;
 use crate::{column, webhook_events::Event};
 
 /// Notes the events that lie elsewhere than the ledger row with their key; a redelivery of that very row is none.
-pub(crate) async fn insert(connection: &mut PgConnection, events: &[&Event<'_>]) -> sqlx::Result<()> {
+///
+/// # Errors
+/// Those of the database.
+pub async fn insert(connection: &mut PgConnection, events: &[&Event<'_>]) -> sqlx::Result<()> {
     sqlx::query!(
         "insert into webhook_event_duplicates
             (stream, stream_sequence, event_id, duplicate_of, provider, dedup_key, received_at)

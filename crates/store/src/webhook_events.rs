@@ -1,9 +1,16 @@
 //! The ledger: one row per event that a consumer has seen, and what became of it.
 
 mod admit;
+mod attempts;
+mod bury;
 mod completed;
+mod erase;
 mod list;
+mod matching;
+mod of_leads;
+mod positions;
 mod record;
+mod unknown;
 
 use std::{borrow::Cow, collections::HashSet, fmt};
 
@@ -16,9 +23,19 @@ use uuid::Uuid;
 use crate::{column, text::storable};
 
 pub use admit::{Admitted, admit};
+pub use attempts::{Attempts, attempts, begin, release};
+pub use bury::{Abandoned, Fate, Grave, bury};
 pub use completed::completed;
-pub use list::{Cursor, Filter, Listed, StatusCount, Stored, count_by_status, find, list};
-pub use record::{Reason, record_dead, record_failed};
+pub use erase::{Body, bodies, erase, positions, tombstones};
+pub use list::{Cursor, Filter, Listed, StatusCount, Stored, count_by_status, find, ids, list};
+pub use of_leads::of_leads;
+pub use positions::{
+    Gap, Kept, Stretch, Tally, gaps, kept, kept_at, open_claims, repeats_at, statuses, stuck, tally,
+    unnamed_claims,
+};
+pub(crate) use record::ERROR_MAX_BYTES;
+pub use record::{Buried, Reason, record_dead, record_failed};
+pub use unknown::unknown_keys;
 
 /// Longest dedup key and lead id, in bytes: what an index of PostgreSQL can hold, with room for its other column.
 pub const KEY_MAX_BYTES: usize = 1_024;
@@ -106,7 +123,7 @@ impl Event<'_> {
     }
 
     /// Its dedup key as the ledger spells it.
-    pub(crate) fn key(&self) -> Cow<'_, str> {
+    pub fn key(&self) -> Cow<'_, str> {
         if self.is_indexable() {
             storable(&self.envelope.dedup_key)
         } else {
@@ -130,7 +147,7 @@ impl Event<'_> {
         (!object.is_empty()).then(|| serde_json::Value::Object(object).to_string())
     }
 
-    fn attempt(&self) -> i32 {
+    pub(crate) fn attempt(&self) -> i32 {
         i32::try_from(self.attempt).unwrap_or(i32::MAX)
     }
 }
@@ -155,16 +172,16 @@ async fn insert(
     let inserted = sqlx::query_scalar!(
         "insert into webhook_events (id, provider, source, event_type, subject, dedup_key, lead_id, updated_at,
             hook_action, status, attempts, error_code, error_message, headers, body, content_type, trace_id, delivery_id,
-            stream, stream_subject, stream_sequence, replayed_from, received_at, processed_at, extensions)
+            stream, stream_subject, stream_sequence, replayed_from, received_at, processed_at, extensions, replay_root)
         select id, provider, source, event_type, subject, dedup_key, lead_id, updated_at,
             hook_action, $20, attempts, $21, $22, $23, body, content_type, trace_id, delivery_id,
-            stream, stream_subject, stream_sequence, replayed_from, received_at, $24, extensions::jsonb
+            stream, stream_subject, stream_sequence, replayed_from, received_at, $24, extensions::jsonb, replay_root
         from unnest($1::uuid[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[],
             $8::timestamptz[], $9::text[], $10::integer[], $11::bytea[], $12::text[], $13::text[], $14::uuid[],
-            $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::timestamptz[], $25::text[])
+            $15::text[], $16::text[], $17::bigint[], $18::uuid[], $19::timestamptz[], $25::text[], $26::uuid[])
         as new (id, provider, source, event_type, subject, dedup_key, lead_id, updated_at, hook_action, attempts,
             body, content_type, trace_id, delivery_id, stream, stream_subject, stream_sequence, replayed_from,
-            received_at, extensions)
+            received_at, extensions, replay_root)
         on conflict do nothing
         returning id",
         &column(events, |event| event.envelope.id.0),
@@ -184,7 +201,7 @@ async fn insert(
         &column(events, |event| event.position.stream) as _,
         &column(events, |event| event.position.subject) as _,
         &column(events, |event| event.position.sequence()),
-        &column(events, |event| event.envelope.replayed_from.map(|id| id.0)) as _,
+        &column(events, |event| event.envelope.replayed_from.map(|replay| replay.event.0)) as _,
         &column(events, |event| event.envelope.time),
         initial.status as _,
         initial.error_code,
@@ -192,6 +209,7 @@ async fn insert(
         initial.headers.as_ref(),
         initial.processed_at,
         &column(events, |event| event.extensions()) as _,
+        &column(events, |event| event.envelope.replayed_from.map(|replay| replay.root.0)) as _,
     )
     .fetch_all(connection)
     .await?;

@@ -1,6 +1,7 @@
 //! Admission: which events of a batch may have their effects. The heart of "once in effect".
 
-use std::collections::HashMap;
+mod lock;
+mod replays;
 
 use contract::EventId;
 use sqlx::PgConnection;
@@ -9,6 +10,7 @@ use uuid::Uuid;
 
 use super::{Event, Initial, Status, insert};
 use crate::{column, webhook_event_duplicates};
+use lock::{Locked, lock};
 
 /// What the ledger says to one event of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,6 +24,9 @@ pub enum Admitted {
     },
     /// Its effects are there, or it was given up, or the same batch brings it twice: it must have no effect.
     Duplicate,
+    /// Another event had the effects in its place: it replays what is completed, or a replay of it came first. It must
+    /// have none, and is completed all the same.
+    Moot,
 }
 
 impl Admitted {
@@ -31,7 +36,13 @@ impl Admitted {
             Self::New => "new",
             Self::Resumed { .. } => "resumed",
             Self::Duplicate => "duplicate",
+            Self::Moot => "moot",
         }
+    }
+
+    /// Whether the event may have its effects.
+    pub const fn has_effects(self) -> bool {
+        matches!(self, Self::New | Self::Resumed { .. })
     }
 
     /// The ledger row under which an event, whose own id is `id`, has its effects; none if it must have none.
@@ -39,7 +50,7 @@ impl Admitted {
         match self {
             Self::New => Some(id),
             Self::Resumed { id } => Some(id),
-            Self::Duplicate => None,
+            Self::Duplicate | Self::Moot => None,
         }
     }
 }
@@ -47,8 +58,9 @@ impl Admitted {
 /// Enters a batch as completed and says, event by event, which of them may have their effects. Those must be written in
 /// the same transaction: until it commits, another one with the same event waits here.
 ///
-/// Proved by `an_event_has_its_effects_once_however_often_it_comes` and
-/// `two_transactions_with_the_same_event_admit_it_once`.
+/// Of an event and all its replays one has effects, which the lock on the row of the original decides; a replay that is
+/// told to force them has them in any case. Proved by `an_event_has_its_effects_once_however_often_it_comes`,
+/// `two_transactions_with_the_same_event_admit_it_once` and the tests of `replayed.rs`.
 ///
 /// # Errors
 /// Those of the database; the transaction is then void.
@@ -72,29 +84,38 @@ pub async fn admit(
         // The same id twice: only the first is new.
         .partition(|(_, event)| inserted.remove(&event.envelope.id.0));
     let mut verdicts: Vec<(usize, Admitted)> = column(&new, |(index, _)| (*index, Admitted::New));
+    let mut locked = lock(connection, &column(&repeats, |(_, event)| *event), events).await?;
     if !repeats.is_empty() {
-        verdicts.extend(settle_repeats(connection, repeats, now).await?);
+        verdicts.extend(settle_repeats(connection, repeats, &mut locked, now).await?);
     }
     verdicts.sort_unstable_by_key(|(index, _)| *index);
-    Ok(verdicts.into_iter().map(|(_, admitted)| admitted).collect())
+    let mut verdicts: Vec<_> = verdicts.into_iter().map(|(_, admitted)| admitted).collect();
+    replays::decide(connection, events, &mut verdicts, locked).await?;
+    Ok(verdicts)
 }
 
 /// Takes over the rows whose effects never came, and notes every message that is not the one its row was made from.
 async fn settle_repeats<'a>(
     connection: &mut PgConnection,
     repeats: Vec<(usize, &'a Event<'a>)>,
+    locked: &mut Locked,
     now: OffsetDateTime,
 ) -> sqlx::Result<Vec<(usize, Admitted)>> {
     let events = column(&repeats, |(_, event)| *event);
-    let mut open = lock_open(connection, &events).await?;
     let mut verdicts = Vec::with_capacity(repeats.len());
     let mut resumed = Vec::new();
     for (index, event) in repeats {
         // Removed, so that a second copy in the same batch finds it completed.
-        let admitted = match open.remove(&(event.provider.to_owned(), event.key().into_owned())) {
-            Some(id) => {
-                resumed.push((id, event.attempt()));
-                Admitted::Resumed { id: EventId(id) }
+        let admitted = match locked.open.remove(&(event.provider.to_owned(), event.key().into_owned())) {
+            Some(row) => {
+                resumed.push((row.id, event.attempt()));
+                if row.effects_by.is_some() {
+                    // A replay of it came first.
+                    Admitted::Moot
+                } else {
+                    locked.effects.insert(row.id, Some(row.id));
+                    Admitted::Resumed { id: EventId(row.id) }
+                }
             }
             None => Admitted::Duplicate,
         };
@@ -103,31 +124,6 @@ async fn settle_repeats<'a>(
     complete(connection, &resumed, now).await?;
     webhook_event_duplicates::insert(connection, &events).await?;
     Ok(verdicts)
-}
-
-/// The rows with the same keys whose effects are still to come, by key. They are locked in the order of their keys, so
-/// that two transactions cannot wait crosswise.
-///
-/// The status is compared as an expression to keep the planner from its index: when many events have just failed, and
-/// the statistics do not know yet, it would read all of them for every batch.
-async fn lock_open(
-    connection: &mut PgConnection,
-    events: &[&Event<'_>],
-) -> sqlx::Result<HashMap<(String, String), Uuid>> {
-    let rows = sqlx::query!(
-        "select id, provider, dedup_key
-        from webhook_events
-        where (provider, dedup_key) in (select provider, dedup_key from unnest($1::text[], $2::text[])
-                as repeated (provider, dedup_key))
-            and (status || '') in ('received', 'processing', 'failed')
-        order by provider, dedup_key
-        for update",
-        &column(events, |event| event.provider) as _,
-        &column(events, |event| event.key()) as _,
-    )
-    .fetch_all(connection)
-    .await?;
-    Ok(rows.into_iter().map(|row| ((row.provider, row.dedup_key), row.id)).collect())
 }
 
 /// Completes rows that an earlier attempt left open.

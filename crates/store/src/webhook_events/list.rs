@@ -5,23 +5,58 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::Status;
+use super::{Status, matching::matching};
 
-/// Which events to list; absent: all.
+struct Identity {
+    id: Uuid,
+}
+
+/// Which events are meant; absent: all. Absent in every field it means the whole ledger, which whoever changes something
+/// must refuse: see [`Filter::is_empty`].
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Filter<'a> {
+    /// These.
+    pub ids: Option<&'a [Uuid]>,
     /// In this status.
     pub status: Option<Status>,
     /// Of this provider.
     pub provider: Option<&'a str>,
     /// Of this type.
     pub event_type: Option<&'a str>,
-    /// About this lead.
-    pub lead_id: Option<&'a str>,
+    /// About this lead, account or snapshot.
+    pub subject: Option<&'a str>,
+    /// With this reason.
+    pub reason: Option<&'a str>,
+    /// With this dedup key.
+    pub dedup_key: Option<&'a str>,
+    /// With a dead letter of this group of failures.
+    pub group: Option<&'a str>,
     /// Received then or later.
     pub since: Option<OffsetDateTime>,
     /// Received before.
     pub until: Option<OffsetDateTime>,
+    /// With this text in the body, to the letter.
+    pub text: Option<&'a str>,
+}
+
+impl Filter<'_> {
+    /// Whether it chooses nothing.
+    pub fn is_empty(&self) -> bool {
+        let words = [
+            self.provider,
+            self.event_type,
+            self.subject,
+            self.reason,
+            self.dedup_key,
+            self.group,
+            self.text,
+        ];
+        self.ids.is_none()
+            && self.status.is_none()
+            && self.since.is_none()
+            && self.until.is_none()
+            && words.iter().all(Option::is_none)
+    }
 }
 
 /// Where a page ended; the next one begins after it.
@@ -79,6 +114,8 @@ pub struct Listed {
     pub stream_sequence: i64,
     /// The event that it replays.
     pub replayed_from: Option<Uuid>,
+    /// The event that had the effects in its place.
+    pub effects_by: Option<Uuid>,
     /// When the edge received it.
     #[serde(with = "time::serde::rfc3339")]
     pub received_at: OffsetDateTime,
@@ -128,34 +165,46 @@ pub async fn list(
     cursor: Option<Cursor>,
     limit: u16,
 ) -> sqlx::Result<Vec<Listed>> {
-    sqlx::query_as!(
+    matching!(
         Listed,
         r#"select id, provider, source, event_type, subject, dedup_key, lead_id, updated_at, hook_action,
             status as "status: Status", attempts, error_code, error_message, content_type,
             octet_length(body) as "body_bytes!", trace_id, delivery_id, stream, stream_subject, stream_sequence,
-            replayed_from, received_at, processed_at
-        from webhook_events
-        where ($1::text is null or status = $1)
-            and ($2::text is null or provider = $2)
-            and ($3::text is null or event_type = $3)
-            and ($4::text is null or lead_id = $4)
-            and ($5::timestamptz is null or received_at >= $5)
-            and ($6::timestamptz is null or received_at < $6)
-            and ($7::timestamptz is null or (received_at, id) < ($7, $8::uuid))
+            replayed_from, effects_by, received_at, processed_at
+        from webhook_events"#,
+        r#"and ($12::timestamptz is null or (received_at, id) < ($12, $13::uuid))
         order by received_at desc, id desc
-        limit $9"#,
-        filter.status as _,
-        filter.provider,
-        filter.event_type,
-        filter.lead_id,
-        filter.since,
-        filter.until,
+        limit $14"#,
+        filter,
         cursor.map(|cursor| cursor.received_at),
         cursor.map(|cursor| cursor.id),
         i64::from(limit),
     )
     .fetch_all(connection)
     .await
+}
+
+/// Ids of the events that match, by id, after `after` if there is one: for work in steps.
+///
+/// # Errors
+/// Those of the database.
+pub async fn ids(
+    connection: &mut PgConnection,
+    filter: &Filter<'_>,
+    after: Option<Uuid>,
+    limit: u16,
+) -> sqlx::Result<Vec<Uuid>> {
+    let rows = matching!(
+        Identity,
+        "select id from webhook_events",
+        "and ($12::uuid is null or id > $12) order by id limit $13",
+        filter,
+        after,
+        i64::from(limit),
+    )
+    .fetch_all(connection)
+    .await?;
+    Ok(rows.into_iter().map(|row| row.id).collect())
 }
 
 /// One event with its body.
@@ -168,7 +217,7 @@ pub async fn find(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Optio
         r#"select id, provider, source, event_type, subject, dedup_key, lead_id, updated_at, hook_action,
             status as "status: Status", attempts, error_code, error_message, content_type,
             octet_length(body) as "body_bytes!", trace_id, delivery_id, stream, stream_subject, stream_sequence,
-            replayed_from, received_at, processed_at
+            replayed_from, effects_by, received_at, processed_at
         from webhook_events
         where id = $1"#,
         id,

@@ -38,7 +38,7 @@ async fn the_list_can_be_narrowed_and_turned_page_by_page() {
 
     let filter = Filter { status: Some(Status::DeadLetter), ..Filter::default() };
     assert_eq!(leads_of(&mut connection, filter).await, ["lead-6"]);
-    let filter = Filter { lead_id: Some("lead-3"), provider: Some("c2s"), ..Filter::default() };
+    let filter = Filter { subject: Some("lead-3"), provider: Some("c2s"), ..Filter::default() };
     assert_eq!(leads_of(&mut connection, filter).await, ["lead-3"]);
     let filter = Filter {
         since: Some(INSTANT + Duration::minutes(3)),

@@ -53,8 +53,11 @@ async fn the_ledger_has_the_older_systems_columns_and_indexes() {
     assert_eq!(
         indexes,
         [
+            "ix_webhook_events_claim",
             "ix_webhook_events_lead_id",
+            "ix_webhook_events_position",
             "ix_webhook_events_received_at",
+            "ix_webhook_events_replay_root",
             "ix_webhook_events_status",
             "ux_webhook_events_dedup",
             "ux_webhook_events_lead_updated",

@@ -40,7 +40,7 @@ async fn a_dead_letter_keeps_reason_body_and_headers() {
     let given = event("lead-1", INSTANT, 1);
     let headers = BTreeMap::from([("Nats-Msg-Id".to_owned(), "x".to_owned())]);
     let reason = Reason { headers: Some(&headers), ..DEAD };
-    assert!(record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap());
+    assert!(record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap().is_some());
 
     let stored = find(&mut connection, given.envelope.id.0).await.unwrap().unwrap();
     assert_eq!(stored.body, given.body);
@@ -59,13 +59,13 @@ async fn what_is_settled_is_never_undone() {
     assert_eq!(admitted(database.pool(), &[&completed]).await, [New]);
     let copy = completed.sent_again(2);
     assert!(!record_failed(&mut connection, &copy.event(), FAILED).await.unwrap());
-    assert!(!record_dead(&mut connection, &completed.event(), DEAD, NOW).await.unwrap());
+    assert!(record_dead(&mut connection, &completed.event(), DEAD, NOW).await.unwrap().is_none());
     assert_eq!(row(&mut connection, &completed).await, ("completed".to_owned(), 1, None));
     let copies = scalar(database.pool(), "select count(*) from webhook_event_duplicates").await;
     assert_eq!(copies, 1, "the copy's message is accounted for");
 
     let dead = event("lead-2", INSTANT, 3);
-    assert!(record_dead(&mut connection, &dead.event(), DEAD, NOW).await.unwrap());
+    assert!(record_dead(&mut connection, &dead.event(), DEAD, NOW).await.unwrap().is_some());
     assert!(!record_failed(&mut connection, &dead.event(), FAILED).await.unwrap());
     assert_eq!(admitted(database.pool(), &[&dead]).await, [Duplicate]);
     let (status, ..) = row(&mut connection, &dead).await;
@@ -78,7 +78,9 @@ async fn a_failed_event_can_die() {
     let mut connection = database.pool().acquire().await.unwrap();
     let given = event("lead-1", INSTANT, 1);
     assert!(record_failed(&mut connection, &given.event(), FAILED).await.unwrap());
-    assert!(record_dead(&mut connection, &given.event(), DEAD, NOW + Duration::HOUR).await.unwrap());
+    assert!(
+        record_dead(&mut connection, &given.event(), DEAD, NOW + Duration::HOUR).await.unwrap().is_some()
+    );
     let (status, ..) = row(&mut connection, &given).await;
     assert_eq!(status, "dead_letter");
 }
@@ -94,9 +96,9 @@ async fn nothing_is_too_odd_to_be_recorded_as_dead() {
     let error = "é\0".repeat(KEY_MAX_BYTES * 4);
     let headers = BTreeMap::from([("\0".to_owned(), "a\0b \\u0000".to_owned())]);
     let reason = Reason { error: &error, headers: Some(&headers), ..DEAD };
-    assert!(record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap());
+    assert!(record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap().is_some());
     // Again, as after a redelivery.
-    assert!(!record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap());
+    assert!(record_dead(&mut connection, &given.event(), reason, NOW).await.unwrap().is_none());
     let (key, length): (String, i32) =
         sqlx::query_as("select dedup_key, octet_length(last_error) from webhook_events")
             .fetch_one(&mut *connection)

@@ -1,0 +1,104 @@
+//! Taking what is due out of a hook's queue, one process at a time.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use sqlx::PgConnection;
+use time::OffsetDateTime;
+use uuid::Uuid;
+
+/// An event that this process shall send to a hook now.
+#[derive(Debug, Clone)]
+pub struct Claimed {
+    /// The event.
+    pub event_id: Uuid,
+    /// The event itself, or the first one of those that it replays.
+    pub root_id: Uuid,
+    /// Its type.
+    pub event_type: String,
+    /// What it is about.
+    pub subject: Option<String>,
+    /// The provider's own bytes.
+    pub body: Vec<u8>,
+    /// All headers of its message.
+    pub headers: Vec<(String, String)>,
+    /// When the edge received it.
+    pub received_at: OffsetDateTime,
+    /// Attempts that there were.
+    pub attempts: i32,
+}
+
+/// Takes the event that has been due for the longest, for as long as `lease`; none is due: `None`. A process that dies
+/// gives it back by its lease, so a hook may get an event twice, under the same webhook-id. Proved by
+/// `what_a_dead_process_held_is_sent_again_under_the_same_id`.
+///
+/// The database's clock decides: those of replicas may differ.
+///
+/// # Errors
+/// Those of the database.
+pub async fn claim(
+    connection: &mut PgConnection,
+    hook_id: Uuid,
+    lease: Duration,
+) -> sqlx::Result<Option<Claimed>> {
+    let row = sqlx::query!(
+        "with due as (
+            select event_id from hook_deliveries
+            where hook_id = $1 and status = 'pending' and due_at <= statement_timestamp()
+                and (claimed_until is null or claimed_until <= statement_timestamp())
+            order by due_at, event_id
+            limit 1
+            for update skip locked
+        )
+        update hook_deliveries delivery
+        set claimed_until = statement_timestamp() + $2::bigint * interval '1 millisecond',
+            first_tried_at = coalesce(first_tried_at, statement_timestamp())
+        from due
+        join hook_events event using (event_id)
+        where delivery.event_id = due.event_id and delivery.hook_id = $1
+        returning event.event_id, event.root_id, event.event_type, event.subject, event.body, event.headers,
+            event.received_at, delivery.attempts",
+        hook_id,
+        i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
+    )
+    .fetch_optional(connection)
+    .await?;
+    Ok(row.map(|row| Claimed {
+        event_id: row.event_id,
+        root_id: row.root_id,
+        event_type: row.event_type,
+        subject: row.subject,
+        body: row.body,
+        headers: pairs(&row.headers),
+        received_at: row.received_at,
+        attempts: row.attempts,
+    }))
+}
+
+/// Gives back what was not sent, to be due after `wait`. It was no attempt.
+///
+/// # Errors
+/// Those of the database.
+pub async fn release(
+    connection: &mut PgConnection,
+    event_id: Uuid,
+    hook_id: Uuid,
+    wait: Duration,
+) -> sqlx::Result<()> {
+    sqlx::query!(
+        "update hook_deliveries
+        set claimed_until = null, due_at = greatest(due_at, statement_timestamp() + $3::bigint * interval '1 millisecond')
+        where event_id = $1 and hook_id = $2 and status = 'pending'",
+        event_id,
+        hook_id,
+        i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
+    )
+    .execute(connection)
+    .await?;
+    Ok(())
+}
+
+/// The headers of a message, as they were written down.
+pub(super) fn pairs(headers: &Value) -> Vec<(String, String)> {
+    serde_json::from_value(headers.clone()).unwrap_or_default()
+}
