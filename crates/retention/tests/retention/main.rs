@@ -1,0 +1,181 @@
+//! What is old goes, and what is not settled stays.
+#![cfg(test)]
+
+mod given;
+
+use std::{cell::RefCell, time::Duration};
+
+use lifecycle::Shutdown;
+use retention::{Ask, Line, Plan, What};
+use testkit::Database;
+
+use given::{NOW, count, events, rows, settled_until};
+
+const HORIZON: Duration = Duration::from_hours(24 * 8);
+
+async fn run(database: &Database, settings: &config::Retention, ask: &Ask<'_>) -> Vec<Line> {
+    let plan = Plan::new(settings, ask, HORIZON, NOW).unwrap();
+    retention::run(database.pool(), &plan, &Shutdown::default(), |_| ()).await.unwrap().unwrap()
+}
+
+fn settings() -> config::Retention {
+    config::Retention { pause_ms: 1, ..config::Settings::for_tests().retention }
+}
+
+fn line(lines: &[Line], what: What, status: &str) -> (u64, u64) {
+    let found = lines.iter().filter(|line| line.what == what && line.provider != "usage");
+    let found = found.filter(|line| line.status.as_str() == status);
+    found.fold((0, 0), |(deleted, kept), line| (deleted + line.deleted, kept + line.kept))
+}
+
+#[tokio::test]
+async fn what_is_old_goes_by_its_status_and_the_rest_stays() {
+    let database = Database::create().await;
+    events(&database, "completed", 3, 31, 1).await;
+    events(&database, "completed", 2, 29, 4).await;
+    events(&database, "dead_letter", 2, 91, 6).await;
+    events(&database, "dead_letter", 1, 89, 8).await;
+    settled_until(&database, 8).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Events, "completed"), (3, 0));
+    assert_eq!(line(&lines, What::Events, "dead_letter"), (2, 0));
+    assert_eq!(count(&database, "select count(*) from webhook_events").await, 3);
+}
+
+#[tokio::test]
+async fn what_is_not_settled_is_never_deleted() {
+    let database = Database::create().await;
+    for (n, status) in (0..).zip(["received", "processing", "failed"]) {
+        events(&database, status, 1, 900, n + 1).await;
+    }
+    settled_until(&database, 10).await;
+    run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(count(&database, "select count(*) from webhook_events").await, 3);
+    // Nor when its id is named.
+    let ids = sqlx::query_scalar("select id from webhook_events").fetch_all(database.pool()).await.unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    assert_eq!(store::retention::ledger::delete(&mut connection, &ids).await.unwrap(), 0);
+}
+
+#[tokio::test]
+async fn what_an_audit_has_not_counted_is_kept() {
+    let database = Database::create().await;
+    events(&database, "completed", 10, 40, 1).await;
+    rows(&database, "duplicates", 40).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Events, "completed"), (0, 10), "no audit ever ran");
+    settled_until(&database, 4).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Events, "completed"), (4, 6));
+    settled_until(&database, 100).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Events, "completed"), (6, 0));
+    assert_eq!(line(&lines, What::Duplicates, "completed").1, 0);
+    assert_eq!(count(&database, "select count(*) from webhook_event_duplicates").await, 0);
+}
+
+#[tokio::test]
+async fn rows_go_in_bounded_batches() {
+    let database = Database::create().await;
+    events(&database, "completed", 250, 40, 1).await;
+    settled_until(&database, 250).await;
+    let settings = config::Retention { batch_max: 100, ..settings() };
+    let plan = Plan::new(&settings, &Ask::default(), HORIZON, NOW).unwrap();
+    let steps = RefCell::new(Vec::new());
+    let progress = |line: &Line| {
+        if line.what == What::Events && line.provider == "c2s" && line.status.as_str() == "completed" {
+            steps.borrow_mut().push(line.deleted);
+        }
+    };
+    retention::run(database.pool(), &plan, &Shutdown::default(), progress).await.unwrap().unwrap();
+    assert_eq!(*steps.borrow(), [100, 200, 250]);
+}
+
+#[tokio::test]
+async fn a_dry_run_counts_what_a_real_one_then_removes() {
+    let database = Database::create().await;
+    events(&database, "completed", 120, 40, 1).await;
+    events(&database, "dead_letter", 30, 100, 121).await;
+    settled_until(&database, 200).await;
+    rows(&database, "hook_events", 40).await;
+    rows(&database, "replays", 100).await;
+    let settings = config::Retention { batch_max: 50, ..settings() };
+    let dry = run(&database, &settings, &Ask { dry_run: true, ..Ask::default() }).await;
+    assert_eq!(count(&database, "select count(*) from webhook_events").await, 150);
+    let real = run(&database, &settings, &Ask::default()).await;
+    assert_eq!(dry, real);
+    assert_eq!(count(&database, "select count(*) from webhook_events").await, 0);
+    for table in ["hook_events", "hook_deliveries", "hook_attempts", "replay_jobs", "replay_items"] {
+        assert_eq!(count(&database, &format!("select count(*) from {table}")).await, 0, "{table}");
+    }
+    let again = run(&database, &settings, &Ask::default()).await;
+    assert!(again.iter().all(|line| line.deleted == 0 && line.kept == 0), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_an_event_left_goes_after_it_and_not_before() {
+    let database = Database::create().await;
+    events(&database, "dead_letter", 1, 100, 7).await;
+    rows(&database, "handlings", 100).await;
+    rows(&database, "dead_letters", 100).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Handlings, "completed"), (0, 1), "its ledger row is not counted yet");
+    assert_eq!(line(&lines, What::DeadLetters, "dead_letter"), (0, 1));
+    settled_until(&database, 7).await;
+    run(&database, &settings(), &Ask::default()).await;
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Handlings, "completed").1, 0);
+    for table in ["webhook_events", "event_handlings", "dead_letters"] {
+        assert_eq!(count(&database, &format!("select count(*) from {table}")).await, 0, "{table}");
+    }
+}
+
+#[tokio::test]
+async fn what_a_replay_needs_is_kept_as_long_as_the_replay() {
+    let database = Database::create().await;
+    events(&database, "completed", 1, 40, 1).await;
+    settled_until(&database, 1).await;
+    rows(&database, "replays", 40).await;
+    sqlx::query("update replay_items set root_id = (select id from webhook_events)")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    let lines = run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(line(&lines, What::Events, "completed"), (0, 1));
+}
+
+#[tokio::test]
+async fn a_hook_that_still_has_to_get_it_keeps_an_event() {
+    let database = Database::create().await;
+    rows(&database, "hook_events", 400).await;
+    sqlx::query("update hook_deliveries set status = 'pending', finished_at = null")
+        .execute(database.pool())
+        .await
+        .unwrap();
+    run(&database, &settings(), &Ask::default()).await;
+    assert_eq!(count(&database, "select count(*) from hook_events").await, 1);
+    assert_eq!(count(&database, "select count(*) from hook_attempts").await, 1);
+}
+
+#[tokio::test]
+async fn bodies_may_go_before_their_rows() {
+    let database = Database::create().await;
+    events(&database, "completed", 2, 20, 1).await;
+    events(&database, "dead_letter", 1, 20, 3).await;
+    let settings = config::Retention { bodies_days: Some(14), ..settings() };
+    let lines = run(&database, &settings, &Ask::default()).await;
+    assert_eq!(line(&lines, What::Bodies, "completed"), (2, 0));
+    assert_eq!(count(&database, "select count(*) from webhook_events where body = 'body'").await, 1);
+    assert_eq!(count(&database, "select count(*) from webhook_events").await, 3);
+}
+
+#[tokio::test]
+async fn two_processes_do_not_do_it_at_once() {
+    let database = Database::create().await;
+    let lock = store::try_lock(database.pool(), "retention").await.unwrap().unwrap();
+    let plan = Plan::new(&settings(), &Ask::default(), HORIZON, NOW).unwrap();
+    let run = async || retention::run(database.pool(), &plan, &Shutdown::default(), |_| ()).await.unwrap();
+    assert!(run().await.is_none());
+    lock.release().await.unwrap();
+    assert!(run().await.is_some());
+}
