@@ -62,7 +62,10 @@ impl BrightDataApi {
     pub async fn trigger(&self, trigger: &Trigger<'_>) -> Result<SnapshotId, Error> {
         let mut url = self.url(&["trigger"]);
         url.query_pairs_mut().extend_pairs(trigger.query());
-        let request = Request::post(url).json(&trigger.inputs).repeat(Repeat::IfUnseen);
+        let request = Request::post(url)
+            .template("/datasets/v3/trigger")
+            .json(&trigger.inputs)
+            .repeat(Repeat::IfUnseen);
         let (triggered, answer) = self.ask::<Triggered>(request).await?;
         triggered.snapshot_id.parse().map_err(|_| Error::Unexpected(answer.status))
     }
@@ -72,7 +75,10 @@ impl BrightDataApi {
     /// # Errors
     /// See [`Error`].
     pub async fn progress(&self, id: &SnapshotId) -> Result<Progress, Error> {
-        Ok(self.ask(Request::get(self.url(&["progress", id.as_str()]))).await?.0)
+        Ok(self
+            .ask(Request::get(self.url(&["progress", id.as_str()])).template("/datasets/v3/progress/{id}"))
+            .await?
+            .0)
     }
 
     /// Begins to download what a job brought, in the bytes in which it would have been delivered.
@@ -82,7 +88,7 @@ impl BrightDataApi {
     pub async fn snapshot(&self, id: &SnapshotId, format: crate::Format) -> Result<Snapshot, Error> {
         let mut url = self.url(&["snapshot", id.as_str()]);
         url.query_pairs_mut().append_pair("format", format.as_str()).append_pair("compress", "false");
-        let request = self.authorized(Request::get(url))?;
+        let request = self.authorized(Request::get(url).template("/datasets/v3/snapshot/{id}"))?;
         match self.client.download(&request, self.settings.download_max_bytes).await.map_err(Error::Call)? {
             Download::Body(body) => Ok(Snapshot::Ready(body)),
             Download::Answer(answer) => match Error::of(&answer) {
@@ -99,7 +105,7 @@ impl BrightDataApi {
     pub async fn parts(&self, id: &SnapshotId, batch_size: u32) -> Result<u64, Error> {
         let mut url = self.url(&["snapshot", id.as_str(), "parts"]);
         url.query_pairs_mut().append_pair("batch_size", &batch_size.to_string());
-        Ok(self.ask::<Parts>(Request::get(url)).await?.0.parts)
+        Ok(self.ask::<Parts>(Request::get(url).template("/datasets/v3/snapshot/{id}/parts")).await?.0.parts)
     }
 
     /// Stops a job.
@@ -107,7 +113,8 @@ impl BrightDataApi {
     /// # Errors
     /// See [`Error`]; a job that is not running is refused.
     pub async fn cancel(&self, id: &SnapshotId) -> Result<(), Error> {
-        self.answer(Request::post(self.url(&["snapshot", id.as_str(), "cancel"]))).await.map(drop)
+        let request = Request::post(self.url(&["snapshot", id.as_str(), "cancel"]));
+        self.answer(request.template("/datasets/v3/snapshot/{id}/cancel")).await.map(drop)
     }
 
     /// Has the data of a job delivered once more, and returns the id of that delivery.
@@ -132,7 +139,11 @@ impl BrightDataApi {
             },
             "compress": false,
         });
-        Ok(self.ask::<Delivering>(Request::post(url).json(&body)).await?.0.delivery_id)
+        Ok(self
+            .ask::<Delivering>(Request::post(url).template("/datasets/v3/deliver/{id}").json(&body))
+            .await?
+            .0
+            .delivery_id)
     }
 
     /// How far such a delivery is.
@@ -140,7 +151,10 @@ impl BrightDataApi {
     /// # Errors
     /// See [`Error`].
     pub async fn delivery(&self, delivery_id: &str) -> Result<Delivery, Error> {
-        Ok(self.ask(Request::get(self.url(&["delivery", delivery_id]))).await?.0)
+        Ok(self
+            .ask(Request::get(self.url(&["delivery", delivery_id])).template("/datasets/v3/delivery/{id}"))
+            .await?
+            .0)
     }
 
     async fn ask<T: DeserializeOwned>(&self, request: Request) -> Result<(T, Answer), Error> {

@@ -112,7 +112,8 @@ impl GraphApi {
             return Err(Error::Limited { wait });
         }
         let url = self.url(account, query, token)?;
-        let answer = self.client.send(&Request::new(method, url.clone())).await.map_err(Error::Call)?;
+        let request = Request::new(method, url.clone()).template("/{version}/{account}/subscribed_apps");
+        let answer = self.client.send(&request).await.map_err(Error::Call)?;
         let now = Instant::now();
         self.usage().note(account, &answer.headers, self.settings.usage_stop_percent, now);
         if answer.verdict() == Verdict::Success {

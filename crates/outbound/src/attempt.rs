@@ -1,5 +1,7 @@
 //! One attempt: its span, its measure, and reading what comes back.
 
+use std::time::Duration;
+
 use http::{StatusCode, header};
 use opentelemetry::KeyValue;
 use reqwest::Response;
@@ -7,18 +9,34 @@ use time::OffsetDateTime;
 use tokio::time::{Instant, timeout, timeout_at};
 use tracing::{Instrument as _, Span, field, info_span};
 
-use crate::{Answer, Body, Client, Download, Error, Request, redacted, retry_after};
+use crate::{Answer, Body, Client, Download, Error, Request, circuit::Leave, redact::redacted, retry_after};
 
 impl Client {
     /// Asks once and reads the whole answer.
     pub(crate) async fn attempt(&self, request: &Request, resend: usize) -> Result<Answer, Error> {
+        let leave = self.circuits.enter(request)?;
         let limit = self.timeout_of(request);
         let asking = async {
             let response = self.head(request).await?;
             self.whole(response, request).await
         };
         let asking = async { timeout(limit, asking).await.unwrap_or(Err(Error::Timeout(limit))) };
-        self.observed(request, resend, asking, |answer| answer.status).await
+        let result = self.observed(request, resend, asking, |answer| answer.status).await;
+        note(leave, result.as_ref().map(|answer| answer.status));
+        result
+    }
+
+    /// Asks once, and reads no more of the answer than people want to see.
+    pub(crate) async fn tell_once(&self, request: &Request) -> Result<Answer, Error> {
+        let leave = self.circuits.enter(request)?;
+        let limit = self.timeout_of(request);
+        let asking = async {
+            let response = timeout(limit, self.head(request)).await.unwrap_or(Err(Error::Timeout(limit)))?;
+            Ok(beginning(response, limit).await)
+        };
+        let result = self.observed(request, 0, asking, |answer| answer.status).await;
+        note(leave, result.as_ref().map(|answer| answer.status));
+        result
     }
 
     /// Asks once, and leaves a large body to be read.
@@ -28,6 +46,7 @@ impl Client {
         max_bytes: u64,
         resend: usize,
     ) -> Result<Download, Error> {
+        let leave = self.circuits.enter(request)?;
         let limit = self.timeout_of(request);
         let deadline = Instant::now() + limit;
         let asking = async {
@@ -40,7 +59,9 @@ impl Client {
             let answer = timeout_at(deadline, self.whole(response, request)).await;
             answer.unwrap_or(Err(Error::Timeout(limit))).map(Download::Answer)
         };
-        self.observed(request, resend, asking, Download::status).await
+        let result = self.observed(request, resend, asking, Download::status).await;
+        note(leave, result.as_ref().map(Download::status));
+        result
     }
 
     /// Sends, and returns when the head of the answer is there.
@@ -111,11 +132,41 @@ impl Client {
             http.request.method = %request.method,
             http.request.header.content_type =
                 request.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok()),
-            http.request.resend_count = resend,
+            http.request.resend_count = request.attempts_before + resend,
             http.response.status_code = field::Empty,
             server.address = request.url.host_str(),
             server.port = request.url.port_or_known_default(),
-            url.full = redacted(&request.url),
+            url.full = redacted(&request.url, request.template),
+            url.template = request.template,
         )
+    }
+}
+
+/// The answer with the beginning of its body: all that comes of it within a moment, whatever is wrong with the rest.
+async fn beginning(mut response: Response, limit: Duration) -> Answer {
+    const BEGINNING_MAX_BYTES: usize = 4 * 1024;
+    const MOMENT: Duration = Duration::from_secs(2);
+    let (status, headers) = (response.status(), response.headers().clone());
+    let deadline = Instant::now() + limit.min(MOMENT);
+    let mut body = Vec::new();
+    while let Ok(Ok(Some(chunk))) = timeout_at(deadline, response.chunk()).await {
+        let room = BEGINNING_MAX_BYTES - body.len();
+        body.extend(chunk.iter().take(room));
+        if body.len() == BEGINNING_MAX_BYTES {
+            break;
+        }
+    }
+    let retry_after = retry_after::read(&headers, OffsetDateTime::now_utc());
+    Answer { status, headers, body: body.into(), retry_after }
+}
+
+/// What an attempt says of its destination.
+fn note(leave: Leave, outcome: Result<StatusCode, &Error>) {
+    match outcome {
+        Ok(status) if status.is_server_error() => leave.failed(),
+        Err(error) if error.may_pass() => leave.failed(),
+        // Nobody was asked.
+        Err(Error::Forbidden | Error::Scheme) => drop(leave),
+        Ok(_) | Err(_) => leave.answered(),
     }
 }

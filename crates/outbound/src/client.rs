@@ -7,7 +7,7 @@ use contract::metric;
 use opentelemetry::metrics::Histogram;
 use reqwest::redirect;
 
-use crate::{Answer, BuildError, Download, Error, Request, guard::Guard, repeat};
+use crate::{Answer, BuildError, Download, Error, Request, circuit::Circuits, guard::Guard, repeat};
 
 /// Calls one destination. Clones share its connections.
 #[derive(Debug, Clone)]
@@ -18,6 +18,7 @@ pub struct Client {
     /// Name of the destination in spans and metrics.
     pub(crate) destination: &'static str,
     pub(crate) duration: Histogram<f64>,
+    pub(crate) circuits: Circuits,
 }
 
 impl Client {
@@ -43,7 +44,8 @@ impl Client {
             .with_unit("s")
             .with_description("Time of one attempt to call another company.")
             .build();
-        Ok(Self { http, guard, settings: settings.clone(), destination, duration })
+        let circuits = Circuits::new(destination, settings);
+        Ok(Self { http, guard, settings: settings.clone(), destination, duration, circuits })
     }
 
     /// Asks, and asks again while that makes sense: see [`Verdict`](crate::Verdict) and [`Repeat`](crate::Repeat).
@@ -63,6 +65,16 @@ impl Client {
     /// There is no answer, or none that may be read.
     pub async fn send_once(&self, request: &Request) -> Result<Answer, Error> {
         self.attempt(request, 0).await
+    }
+
+    /// Tells something, once. The status is the whole answer: a body that is too large, breaks off or never ends changes
+    /// nothing of it, for telling it again would be telling it twice. Proved by
+    /// `a_status_is_an_answer_whatever_becomes_of_its_body`.
+    ///
+    /// # Errors
+    /// There is no answer.
+    pub async fn tell(&self, request: &Request) -> Result<Answer, Error> {
+        self.tell_once(request).await
     }
 
     /// Asks for something large, which is read in pieces. Until it begins this is like [`Self::send`]; an answer with

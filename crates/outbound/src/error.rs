@@ -4,7 +4,7 @@ use std::{error::Error as StdError, time::Duration};
 
 use http::StatusCode;
 
-use crate::guard::ForbiddenAddress;
+use crate::{Verdict, guard::ForbiddenAddress};
 
 /// Why a call has no answer. No variant holds the URL: a caller names what it called in its own words.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +15,12 @@ pub enum Error {
     /// The URL is neither `http` nor `https`.
     #[error("the scheme of the URL is neither http nor https")]
     Scheme,
+    /// The destination failed too often in a row; nothing was asked, and nothing need be before this long.
+    #[error("the destination failed too often in a row and rests for {} s", after.as_secs_f64().ceil())]
+    Resting {
+        /// How long.
+        after: Duration,
+    },
     /// No connection, so the other side has seen nothing.
     #[error("cannot connect")]
     Connect(#[source] reqwest::Error),
@@ -57,6 +63,7 @@ impl Error {
         match self {
             Self::Forbidden => "forbidden_address",
             Self::Scheme => "scheme",
+            Self::Resting { .. } => "resting",
             Self::Connect(_) => "connect",
             Self::Timeout(_) => "timeout",
             Self::Broken(_) => "broken",
@@ -67,7 +74,17 @@ impl Error {
 
     /// Whether the other side is away rather than wrong: later the same may succeed.
     pub fn may_pass(&self) -> bool {
-        matches!(self, Self::Connect(_) | Self::Timeout(_) | Self::Broken(_))
+        matches!(self, Self::Resting { .. } | Self::Connect(_) | Self::Timeout(_) | Self::Broken(_))
+    }
+
+    /// What to do next: what is away is tried again, what is wrong is not.
+    pub fn verdict(&self) -> Verdict {
+        if self.may_pass() { Verdict::Retry } else { Verdict::Permanent }
+    }
+
+    /// Whether the other side may have done what it was asked.
+    pub fn is_uncertain(&self) -> bool {
+        matches!(self, Self::Timeout(_) | Self::Broken(_) | Self::TooLarge(_))
     }
 }
 

@@ -4,9 +4,10 @@ use reqwest::Url;
 
 const REDACTED: &str = "[redacted]";
 
-/// The URL without user, password, fragment and the values of its query, whose names stay. Proved by
-/// `only_names_of_a_query_are_shown`.
-pub fn redacted(url: &Url) -> String {
+/// The URL without user, password, fragment, the values of its query, whose names stay, and its path, in whose place
+/// the template stands: the path of a hook is its only credential, and others hold an address or a number of a person.
+/// Proved by `only_names_of_a_query_are_shown`.
+pub(crate) fn redacted(url: &Url, template: Option<&str>) -> String {
     let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
     let pairs = url.query().unwrap_or_default().split('&').filter(|pair| !pair.is_empty());
     let pairs: Vec<_> = pairs
@@ -17,7 +18,12 @@ pub fn redacted(url: &Url) -> String {
         })
         .collect();
     let query = if pairs.is_empty() { String::new() } else { format!("?{}", pairs.join("&")) };
-    format!("{}://{}{port}{}{query}", url.scheme(), url.host_str().unwrap_or_default(), url.path())
+    let path = match (template, url.path()) {
+        (Some(template), _) => template.to_owned(),
+        (None, "" | "/") => "/".to_owned(),
+        (None, _) => format!("/{REDACTED}"),
+    };
+    format!("{}://{}{port}{path}{query}", url.scheme(), url.host_str().unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -26,15 +32,17 @@ mod tests {
 
     #[test]
     fn only_names_of_a_query_are_shown() {
-        for (url, shown) in [
-            ("https://graph.example.com/v23.0/1/x", "https://graph.example.com/v23.0/1/x"),
+        for (url, template, shown) in [
+            ("https://hooks.example.com/catch/1/T/", None, "https://hooks.example.com/[redacted]"),
+            ("https://graph.example.com/v23.0/1/x", Some("/{id}/x"), "https://graph.example.com/{id}/x"),
             (
-                "https://u:p@api.example.com:8443/a?access_token=T&fields=a,b&T#T",
-                "https://api.example.com:8443/a?access_token=[redacted]&fields=[redacted]&[redacted]",
+                "https://u:p@api.example.com:8443/T?access_token=T&fields=a,b&T#T",
+                None,
+                "https://api.example.com:8443/[redacted]?access_token=[redacted]&fields=[redacted]&[redacted]",
             ),
-            ("http://[::1]:80/?", "http://[::1]/"),
+            ("http://[::1]:80/?", None, "http://[::1]/"),
         ] {
-            assert_eq!(redacted(&Url::parse(url).unwrap()), shown);
+            assert_eq!(redacted(&Url::parse(url).unwrap(), template), shown);
         }
     }
 }

@@ -69,6 +69,8 @@ where
         .when(|unsettled| match unsettled {
             Unsettled::Answered(_, after) => after.is_none_or(|after| after <= longest),
             Unsettled::Failed(Error::Connect(_)) => true,
+            // Its rest is longer than any of these waits.
+            Unsettled::Failed(Error::Resting { .. }) => false,
             Unsettled::Failed(error) => error.may_pass() && request.repeat == Repeat::Always,
         })
         .adjust(|unsettled, wait| match (unsettled, wait) {

@@ -8,7 +8,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
 use serde::Serialize;
 
-use crate::redacted;
+use crate::redact::redacted;
 
 /// When a request without an answer is asked again. After an answer that says "not now" every request is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +19,7 @@ pub enum Repeat {
     IfUnseen,
 }
 
-/// One request. Prints without its headers, its body and the values of its query.
+/// One request. Prints without its headers, its body, its path and the values of its query.
 #[derive(Clone)]
 pub struct Request {
     pub(crate) method: Method,
@@ -28,6 +28,9 @@ pub struct Request {
     pub(crate) body: Bytes,
     pub(crate) repeat: Repeat,
     pub(crate) timeout: Option<Duration>,
+    pub(crate) template: Option<&'static str>,
+    pub(crate) circuit: Option<String>,
+    pub(crate) attempts_before: usize,
 }
 
 impl Request {
@@ -40,6 +43,9 @@ impl Request {
             body: Bytes::new(),
             repeat: Repeat::Always,
             timeout: None,
+            template: None,
+            circuit: None,
+            attempts_before: 0,
         }
     }
 
@@ -85,11 +91,45 @@ impl Request {
         self.header(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))
     }
 
+    /// Sends these very bytes: those that a signature is over.
+    #[must_use]
+    pub fn content(mut self, body: impl Into<Bytes>, content_type: HeaderValue) -> Self {
+        self.body = body.into();
+        self.header(header::CONTENT_TYPE, content_type)
+    }
+
     /// When it is asked again.
     #[must_use]
     pub fn repeat(mut self, repeat: Repeat) -> Self {
         self.repeat = repeat;
         self
+    }
+
+    /// The path for people, with names in the place of ids: `/leads/{id}`. Without it no path is shown, since it may
+    /// be a secret as a whole (a hook), or hold personal data.
+    #[must_use]
+    pub fn template(mut self, template: &'static str) -> Self {
+        self.template = Some(template);
+        self
+    }
+
+    /// What rests when it fails too often in a row, instead of everything at the same host: one hook of many there.
+    #[must_use]
+    pub fn circuit(mut self, key: impl Into<String>) -> Self {
+        self.circuit = Some(key.into());
+        self
+    }
+
+    /// How often this was tried before, by a process that died or a message that came again; spans count on from there.
+    #[must_use]
+    pub fn attempts_before(mut self, attempts: usize) -> Self {
+        self.attempts_before = attempts;
+        self
+    }
+
+    /// Its bytes, as they are sent: what a signature is over.
+    pub fn body(&self) -> &Bytes {
+        &self.body
     }
 
     /// How long one attempt may take, instead of the setting.
@@ -102,7 +142,7 @@ impl Request {
 
 impl fmt::Debug for Request {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} ({} bytes)", self.method, redacted(&self.url), self.body.len())
+        write!(f, "{} {} ({} bytes)", self.method, redacted(&self.url, self.template), self.body.len())
     }
 }
 
@@ -114,7 +154,12 @@ mod tests {
     fn a_request_prints_without_its_secrets() {
         let url = Url::parse("https://api.example.com/x?access_token=IGAA_invented").unwrap();
         let token = Secret::from("key_invented");
-        let shown = format!("{:?}", Request::post(url).bearer(&token).json(&["body_invented"]));
-        assert_eq!(shown, "POST https://api.example.com/x?access_token=[redacted] (17 bytes)");
+        let request = Request::post(url).bearer(&token).json(&["body_invented"]);
+        assert_eq!(
+            format!("{request:?}"),
+            "POST https://api.example.com/[redacted]?access_token=[redacted] (17 bytes)"
+        );
+        let shown = format!("{:?}", request.template("/{account}"));
+        assert_eq!(shown, "POST https://api.example.com/{account}?access_token=[redacted] (17 bytes)");
     }
 }

@@ -5,10 +5,16 @@
 //! Nothing here is part of a deployment.
 
 pub mod brightdata;
+pub mod c2s;
+pub mod diretrix;
 pub mod meta;
+pub mod people;
 mod script;
 mod sender;
 mod server;
+pub mod usage;
+pub mod work;
+pub mod zapier;
 
 pub use script::{Request, Script, Step};
 pub use sender::Reply;

@@ -10,16 +10,16 @@ use crate::program::{serve, traffic};
 #[derive(Debug, clap::Parser)]
 #[command(name = "weir-simulators", version)]
 enum Cli {
-    /// Serve Meta's Graph API and Bright Data's API until killed. Prints their addresses as one line of JSON.
-    Serve(serve::Args),
-    /// Send every kind of event of both providers to an edge, once.
+    /// Serve every API until killed. Prints their addresses as one line of JSON.
+    Serve(Box<serve::Args>),
+    /// Send every kind of event of the providers to an edge, once.
     Traffic(traffic::Args),
 }
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
     match Cli::parse() {
-        Cli::Serve(args) => serve::run(args).await,
+        Cli::Serve(args) => serve::run(*args).await,
         Cli::Traffic(args) => traffic::run(&args).await,
     }
 }

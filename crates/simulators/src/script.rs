@@ -4,7 +4,7 @@ use std::{
     collections::VecDeque,
     convert::Infallible,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -34,6 +34,8 @@ pub enum Step {
     Header(&'static str, &'static str),
     /// Takes the request and never answers.
     Hang,
+    /// Its work, whose answer never arrives.
+    Lost,
     /// Answers with a redirect to there.
     Redirect(String),
     /// Answers with so many bytes, and does not say beforehand how many.
@@ -42,6 +44,8 @@ pub enum Step {
     BreakOff(usize),
     /// Sends the first bytes of a body and then nothing more.
     Stall,
+    /// Sends a body without end, a byte at a time with this much between them.
+    Drip(Duration),
 }
 
 /// A request as it came.
@@ -57,6 +61,8 @@ pub struct Request {
     pub headers: HeaderMap,
     /// Body.
     pub body: Bytes,
+    /// When.
+    pub at: Instant,
 }
 
 /// Steps to come and requests that came. Clones share both.
@@ -87,6 +93,15 @@ impl Script {
         self.state().requests.clone()
     }
 
+    /// The most requests that came within any stretch of this length.
+    pub fn most_within(&self, stretch: Duration) -> usize {
+        let state = self.state();
+        let within = |first: &Request| {
+            state.requests.iter().filter(|other| (first.at..first.at + stretch).contains(&other.at)).count()
+        };
+        state.requests.iter().map(within).max().unwrap_or_default()
+    }
+
     fn state(&self) -> MutexGuard<'_, Played> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -114,6 +129,7 @@ pub(crate) async fn play(State(script): State<Script>, request: HttpRequest<Body
         query: parts.uri.query().unwrap_or_default().to_owned(),
         headers: parts.headers.clone(),
         body: body.clone(),
+        at: Instant::now(),
     });
     let work = next.run(HttpRequest::from_parts(parts, Body::from(body)));
     match step {
@@ -128,6 +144,10 @@ pub(crate) async fn play(State(script): State<Script>, request: HttpRequest<Body
             response
         }
         Step::Hang => std::future::pending().await,
+        Step::Lost => {
+            drop(work.await);
+            std::future::pending().await
+        }
         Step::Status(status, body) => (status_of(status), body).into_response(),
         Step::RetryAfter(status, after) => {
             (status_of(status), [(header::RETRY_AFTER, after)], "").into_response()
@@ -149,6 +169,10 @@ pub(crate) async fn play(State(script): State<Script>, request: HttpRequest<Body
             let some = stream::once(async { Ok::<_, Infallible>(Bytes::from_static(b"[{\"begun\":")) });
             streamed(stream::StreamExt::chain(some, stream::pending()))
         }
+        Step::Drip(pause) => streamed(stream::unfold((), move |()| async move {
+            tokio::time::sleep(pause).await;
+            Some((Ok::<_, Infallible>(Bytes::from_static(b" ")), ()))
+        })),
     }
 }
 

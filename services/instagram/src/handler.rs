@@ -1,6 +1,6 @@
 //! The consumer `instagram-handler`: ledger and Instagram's tables, one transaction per batch.
 
-use consumer::{Batch, Failure, Journal, Message, Outcome, Received};
+use consumer::{Batch, Failure, Journal, Message, OnRecord, Outcome, Received};
 use contract::{metric, stream::instagram::PROVIDER};
 use opentelemetry::{KeyValue, metrics::Counter};
 use service::{
@@ -46,7 +46,7 @@ impl Handler {
     fn count(&self, received: &[Received<Decoded>], admitted: &[Admitted]) {
         self.admissions.count(admitted);
         for (Received { event, .. }, admitted) in received.iter().zip(admitted) {
-            if *admitted != Admitted::Duplicate {
+            if admitted.has_effects() {
                 let labels = [
                     KeyValue::new("type", event.action.event_type()),
                     KeyValue::new("outcome", event.outcome()),
@@ -86,6 +86,20 @@ impl Batch for Handler {
 impl Journal for Handler {
     async fn is_ready(&self) -> bool {
         store::is_connected(&self.pool).await
+    }
+
+    async fn on_record(&self, messages: &[&Message]) -> Result<Vec<OnRecord>, Failure> {
+        let events: Vec<_> = messages.iter().map(|message| ledger_event(message)).collect();
+        service::attempts::on_record(&self.pool, &events).await
+    }
+
+    async fn begin(&self, messages: &[&Message]) -> Result<(), Failure> {
+        let events: Vec<_> = messages.iter().map(|message| ledger_event(message)).collect();
+        service::attempts::begin(&self.pool, messages, &events).await
+    }
+
+    async fn release(&self, message: &Message) -> Result<(), Failure> {
+        service::attempts::release(&self.pool, &ledger_event(message)).await
     }
 
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {

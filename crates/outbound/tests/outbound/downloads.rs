@@ -1,5 +1,7 @@
 //! Answers read in pieces.
 
+use std::time::{Duration, Instant};
+
 use outbound::{Body, Download, Error};
 use simulators::Step;
 
@@ -49,6 +51,15 @@ async fn a_download_that_stalls_or_breaks_off_is_not_taken_for_whole() {
     assert!(matches!(error, Error::Timeout(_)), "{error:?}");
     let error = read(body(&given, 1_000).await).await.unwrap_err();
     assert!(matches!(error, Error::Broken(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn a_body_that_drips_is_given_up() {
+    let given = Given::steps([Step::Drip(Duration::from_millis(20))]).await;
+    let started = Instant::now();
+    let error = read(body(&given, 1_000).await).await.unwrap_err();
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    assert!(started.elapsed() < Duration::from_secs(2), "no pause was too long, all of them together were");
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! Calls against a server that misbehaves.
 #![cfg(test)]
 
+mod circuits;
 mod downloads;
 mod guard;
 mod limits;
@@ -36,7 +37,7 @@ impl Given {
     }
 
     fn url(&self) -> Url {
-        format!("{}/x?access_token=t0ken-of-the-test", self.server.url()).parse().unwrap()
+        format!("{}/p4th-of-the-test?access_token=t0ken-of-the-test", self.server.url()).parse().unwrap()
     }
 
     fn get(&self) -> Request {

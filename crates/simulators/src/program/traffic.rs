@@ -4,7 +4,7 @@ use anyhow::{Context as _, ensure};
 use simulators::{
     Reply,
     brightdata::{self, Authorization, DATASETS, Delivery, Form},
-    meta,
+    meta, usage,
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -24,6 +24,15 @@ pub(crate) struct Args {
     /// Token that Bright Data's deliveries carry; absent: none are sent.
     #[arg(long, env = "SIMULATED_BRIGHTDATA_TOKEN", hide_env_values = true)]
     brightdata_token: Option<String>,
+    /// Token that usage reports carry; absent: none are sent.
+    #[arg(long, env = "SIMULATED_USAGE_TOKEN", hide_env_values = true)]
+    usage_token: Option<String>,
+    /// Contact2Sale's simulated API, where leads are made that can be enriched; absent: none are made.
+    #[arg(long, value_name = "URL", requires = "token")]
+    c2s: Option<String>,
+    /// Its token.
+    #[arg(long, env = "SIMULATED_TOKEN", hide_env_values = true)]
+    token: Option<String>,
 }
 
 pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
@@ -34,6 +43,29 @@ pub(crate) async fn run(args: &Args) -> anyhow::Result<()> {
     }
     if let Some(token) = &args.brightdata_token {
         brightdata(edge, token, now).await?;
+    }
+    if let Some(token) = &args.usage_token {
+        usage(edge, token, now).await?;
+    }
+    if let (Some(api), Some(token)) = (&args.c2s, &args.token) {
+        leads(api.trim_end_matches('/'), token).await?;
+    }
+    Ok(())
+}
+
+/// One lead whose phone is known, and one whose is not; Contact2Sale tells the edge of them.
+async fn leads(api: &str, token: &str) -> anyhow::Result<()> {
+    for (name, phone) in [("João Exemplo", "+55 11 98765-4321"), ("Ninguém Exemplo", "+55 11 90000-0000")] {
+        let reply = simulators::c2s::make_lead(api, token, name, phone).await?;
+        accepted("lead", &reply)?;
+    }
+    Ok(())
+}
+
+async fn usage(edge: &str, token: &str, now: OffsetDateTime) -> anyhow::Result<()> {
+    let sender = usage::Sender::new(&format!("{edge}/api/webhook/usage"), token)?;
+    for report in usage::catalogue(&format!("sim{}", now.unix_timestamp())) {
+        accepted("usage", &sender.deliver(&report, None).await?)?;
     }
     Ok(())
 }

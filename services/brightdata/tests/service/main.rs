@@ -10,3 +10,4 @@ mod jobs;
 mod order;
 mod process;
 mod records;
+mod replays;

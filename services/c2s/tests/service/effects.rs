@@ -104,7 +104,7 @@ async fn a_replay_of_a_completed_event_has_a_row_and_no_second_effect() {
     let mut replay = original.clone();
     replay.id = EventId::generate();
     replay.dedup_key = format!("replay:{}", replay.id);
-    replay.replayed_from = Some(original.id);
+    replay.replayed_from = Some(original.id.into());
     service.publish(replay, &sent).await;
     service.settled(2).await;
     assert_eq!(service.ledger().await.len(), 2);

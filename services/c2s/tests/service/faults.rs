@@ -196,6 +196,6 @@ async fn refusal(bus: &Bus) -> String {
         probe_listener: TcpListener::bind("127.0.0.1:0").await.unwrap(),
         metrics: MetricsHandle::noop(),
     };
-    let started = c2s::start(open, &Settings::for_tests().c2s, &Shutdown::default()).await;
+    let started = c2s::start(open, &Settings::for_tests(), &Shutdown::default()).await;
     format!("{:#}", started.unwrap_err())
 }

@@ -9,7 +9,7 @@ use std::{
 
 use async_nats::HeaderMap;
 use bus::{Bus, Publisher, Receipt, Topology};
-use c2s::Open;
+use c2s::{Accounts, Open};
 use config::Settings;
 use consumer::Account;
 use contract::{
@@ -100,14 +100,30 @@ impl Service {
 
 /// Runs the service on what is open already.
 pub(crate) async fn run(bus: &Bus, pool: &PgPool, shutdown: &Shutdown) -> (Arc<Account>, SocketAddr) {
-    let mut config = Settings::for_tests().c2s;
-    config.leads.retry_base_ms = 20;
-    config.leads.retry_max_ms = 100;
-    config.leads.handle_timeout_ms = 5_000;
+    let (accounts, probes) = run_with(&settings(), bus, pool, shutdown).await;
+    (accounts.leads, probes)
+}
+
+/// Settings of a service that does not wait long.
+pub(crate) fn settings() -> Settings {
+    let mut settings = Settings::for_tests();
+    settings.c2s.leads.retry_base_ms = 20;
+    settings.c2s.leads.retry_max_ms = 100;
+    settings.c2s.leads.handle_timeout_ms = 5_000;
+    settings
+}
+
+/// Runs the service with these settings.
+pub(crate) async fn run_with(
+    settings: &Settings,
+    bus: &Bus,
+    pool: &PgPool,
+    shutdown: &Shutdown,
+) -> (Accounts, SocketAddr) {
     let probe_listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let probes = probe_listener.local_addr().unwrap();
     let open = Open { bus: bus.clone(), pool: pool.clone(), probe_listener, metrics: MetricsHandle::noop() };
-    (c2s::start(open, &config, shutdown).await.unwrap(), probes)
+    (c2s::start(open, settings, shutdown).await.unwrap(), probes)
 }
 
 /// The body of an event of `lead`.

@@ -4,7 +4,12 @@
 
 mod dead_letters;
 mod effects;
+mod enriching;
+mod enrichment;
+mod enrichment_limits;
+mod enrichment_process;
 mod faults;
 mod given;
+mod poll;
 mod probes;
 mod process;

@@ -46,7 +46,7 @@ async fn asked_on_the_broker(service: &Service) -> String {
 }
 
 /// Status and body of an answer.
-async fn get(address: SocketAddr, path: &str) -> (u16, String) {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     let mut connection = TcpStream::connect(address).await.unwrap();
     let request = format!("GET {path} HTTP/1.1\r\nhost: weir\r\nconnection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).await.unwrap();

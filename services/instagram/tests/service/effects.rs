@@ -257,7 +257,7 @@ async fn a_duplicate_outside_every_window_and_a_replay_have_no_second_effect() {
     let mut replay = envelope(&event);
     replay.id = EventId::generate();
     replay.dedup_key = format!("replay:{}", replay.id);
-    replay.replayed_from = Some(original.id);
+    replay.replayed_from = Some(original.id.into());
     service.publish(replay, event.body).await;
     service.settled().await;
     assert_eq!(service.count("select count(*) from instagram_postbacks").await, 1);

@@ -36,7 +36,7 @@ async fn every_webhook_is_a_sign_of_life_and_a_replay_is_none() {
     let mut replay = envelope(&event);
     replay.time = NOON + Duration::HOUR * 2;
     replay.dedup_key = "replay".to_owned();
-    replay.replayed_from = Some(first.id);
+    replay.replayed_from = Some(first.id.into());
     service.publish(replay, event.body).await;
     service.settled().await;
     assert_eq!(service.text(row).await, "12 13 2026-01-01 00:00:00.001");
