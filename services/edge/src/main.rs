@@ -16,6 +16,10 @@ async fn main() -> anyhow::Result<ExitCode> {
         tracing::warn!("{notice}");
     }
     let edge = Edge::new(&settings.edge)?;
+    if settings.edge.providers.get("c2s").is_some_and(|c2s| c2s.enabled) {
+        // The older service's words: its runbooks look for them.
+        tracing::info!("✓ Webhook secret configured for C2S webhooks");
+    }
     let shutdown = Shutdown::default();
     let bus = bus::connect(&settings.nats, "weir-edge").await?;
     edge.verify(&bus).await?;

@@ -5,6 +5,7 @@
 mod brightdata;
 mod c2s;
 mod instagram;
+mod usage;
 
 use std::{collections::BTreeMap, num::NonZeroUsize, sync::Arc, time::Duration};
 
@@ -22,6 +23,7 @@ const KNOWN: &[(&str, Build)] = &[
     (contract::stream::c2s::PROVIDER, c2s::provider),
     (contract::stream::instagram::PROVIDER, instagram::provider),
     (contract::stream::brightdata::PROVIDER, brightdata::provider),
+    (contract::stream::usage::PROVIDER, usage::provider),
 ];
 
 /// Makes a provider of its settings; [`Secrets`] are the same as in the settings, and known to be usable.
@@ -237,4 +239,11 @@ pub(crate) fn register(settings: &config::Edge) -> Result<Vec<Arc<Registered>>, 
         registered.push(Arc::new(Registered::new(name, build, provider)?));
     }
     Ok(registered)
+}
+
+/// The token of `Bearer <token>`.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    const SCHEME: &[u8] = b"bearer ";
+    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
+    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }

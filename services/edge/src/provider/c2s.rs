@@ -13,7 +13,7 @@ use contract::{
     stream::c2s::STREAM,
 };
 
-use super::{Draft, Endpoint, Head, Provider, Tally, Verdict};
+use super::{Draft, Endpoint, Head, Provider, Tally, Verdict, bearer};
 use crate::{error::Refusal, secrets::Secrets};
 
 const ENDPOINTS: &[Endpoint] =
@@ -107,13 +107,6 @@ fn rejected(rejected: Rejected<'_>, body: &Bytes) -> Draft {
 
 fn short(word: String) -> Option<String> {
     (word.len() <= WORD_MAX_BYTES).then_some(word)
-}
-
-/// The token of `Bearer <token>`.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    const SCHEME: &[u8] = b"bearer ";
-    let (scheme, token) = value.split_at_checked(SCHEME.len())?;
-    scheme.eq_ignore_ascii_case(SCHEME).then(|| token.trim_ascii())
 }
 
 #[cfg(test)]

@@ -16,3 +16,4 @@ mod process;
 mod settings;
 mod tls;
 mod traces;
+mod usage;

@@ -1,0 +1,11 @@
+//! The service against a real broker, a real database, and hooks that misbehave.
+
+#![cfg(test)]
+
+mod dead_letters;
+mod given;
+mod hooks;
+mod process;
+mod replays;
+mod sessions;
+mod sharing;
