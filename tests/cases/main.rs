@@ -3,6 +3,7 @@
 
 mod broker;
 mod c2s;
+mod chaos;
 mod consumer;
 mod cut_off;
 mod database;

@@ -2,6 +2,7 @@
 //! providers, operators and accidents do.
 
 mod accept;
+pub mod chaos;
 mod process;
 mod proxy;
 mod social;

@@ -56,6 +56,16 @@ impl Process {
         .await
     }
 
+    /// The program.
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// Whether it runs no more.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// The process id.
     pub fn pid(&self) -> Pid {
         let id = self.child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
@@ -95,10 +105,12 @@ fn address_in(line: &str) -> Option<String> {
     rest.split_once('"').map(|(address, _)| address.to_owned())
 }
 
-/// Where cargo put a program of this workspace: beside the folder of the test that runs.
+/// Where cargo put a program of this workspace: beside the program that runs, or beside the folder of a test.
 pub fn binary(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a running program has a path");
-    let binary = test.ancestors().nth(2).expect("tests run from target/<profile>/deps").join(name);
+    let running = std::env::current_exe().expect("a running program has a path");
+    let folder = running.parent().expect("a program is in a folder");
+    let folder = if folder.ends_with("deps") { folder.parent() } else { Some(folder) };
+    let binary = folder.expect("tests run from target/<profile>/deps").join(name);
     assert!(
         binary.exists(),
         "{name} is not built: run `cargo xtask test`, or `cargo build --workspace --bins` first"

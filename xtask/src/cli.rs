@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::{bench, check, down, prepare, schema, test, tools, up};
+use crate::{bench, chaos, check, down, prepare, schema, test, tools, up};
 
 const AFTER_HELP: &str = "\
 Examples:
@@ -32,6 +32,8 @@ pub(crate) enum Verb {
     Test(test::Args),
     /// Measure how fast Weir is beside the limits of its parts. Builds for speed first, which takes a while.
     Bench(bench::Args),
+    /// Kill everything at random while events flow, then look for each of them.
+    Chaos(chaos::Args),
     /// Check formatting, lints and generated files, without running tests.
     Check,
     /// Renew crates/store/.sqlx, the descriptions of the SQL queries, against a real database.
@@ -49,6 +51,7 @@ impl Verb {
             Self::Down => down::run(),
             Self::Test(args) => Ok(test::run(&args)),
             Self::Bench(args) => bench::run(&args),
+            Self::Chaos(args) => chaos::run(&args),
             Self::Check => Ok(check::run()),
             Self::Prepare(args) => prepare::run(&args),
             Self::Schema(args) => schema::run(&args),

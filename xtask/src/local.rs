@@ -83,6 +83,14 @@ impl Local {
         }
     }
 
+    /// The lock of those who use the scratch folder `what`; waits for the one who has it.
+    pub(crate) fn turn(&self, what: &str) -> anyhow::Result<File> {
+        let file = File::create(self.folder.join(format!("{what}.lock")));
+        let file = file.with_context(|| format!("cannot create .weir/{what}.lock"))?;
+        file.lock().with_context(|| format!("cannot lock .weir/{what}.lock"))?;
+        Ok(file)
+    }
+
     /// What was made up, now or earlier.
     pub(crate) fn kept(&self) -> anyhow::Result<Kept> {
         let file = self.kept_file();

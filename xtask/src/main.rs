@@ -2,6 +2,7 @@
 
 mod bench;
 mod build;
+mod chaos;
 mod check;
 mod cli;
 mod console;

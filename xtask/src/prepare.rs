@@ -33,6 +33,7 @@ pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
 /// Renews the files; or, with `check`, fails if they are not what would be written.
 pub(crate) fn prepare(check: bool) -> anyhow::Result<()> {
     let local = Local::open()?;
+    let _turn = local.turn("prepare")?;
     let scratch = local.scratch("prepare")?;
     let described = describe(&tools::postgres()?, &scratch);
     let kept = store().join(".sqlx");

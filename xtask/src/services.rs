@@ -24,6 +24,8 @@ pub(crate) enum Port {
 
 const BROKER: &str = "WEIR_NATS__";
 const DATABASE: &str = "WEIR_POSTGRES__";
+const OUTBOUND: &str = "WEIR_OUTBOUND__";
+const SEAL: &str = "WEIR_SEAL__";
 
 /// In the order of an event's way, which is the order of stopping, too: first nothing comes in any more.
 pub(crate) const SERVICES: &[Service] = &[
@@ -37,7 +39,7 @@ pub(crate) const SERVICES: &[Service] = &[
         program: "weir-c2s",
         listen: "WEIR_C2S__PROBE_LISTEN",
         port: Port::Free,
-        told: &[BROKER, DATABASE],
+        told: &[BROKER, DATABASE, OUTBOUND, SEAL, "WEIR_C2S__", "WEIR_PEOPLE__"],
     },
     Service {
         program: "weir-instagram",
@@ -48,6 +50,18 @@ pub(crate) const SERVICES: &[Service] = &[
     Service {
         program: "weir-brightdata",
         listen: "WEIR_BRIGHTDATA__PROBE_LISTEN",
+        port: Port::Free,
+        told: &[BROKER, DATABASE],
+    },
+    Service {
+        program: "weir-zapier",
+        listen: "WEIR_ZAPIER__PROBE_LISTEN",
+        port: Port::Free,
+        told: &[BROKER, DATABASE, OUTBOUND, SEAL, "WEIR_ZAPIER__"],
+    },
+    Service {
+        program: "weir-dead-letters",
+        listen: "WEIR_DEAD_LETTERS__PROBE_LISTEN",
         port: Port::Free,
         told: &[BROKER, DATABASE],
     },

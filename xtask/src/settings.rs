@@ -11,9 +11,12 @@ pub(crate) type Settings = BTreeMap<String, String>;
 pub(crate) const C2S_SECRETS: &str = "WEIR_EDGE__PROVIDERS__C2S__SECRETS";
 pub(crate) const INSTAGRAM_SECRETS: &str = "WEIR_EDGE__PROVIDERS__INSTAGRAM__SECRETS";
 pub(crate) const BRIGHTDATA_SECRETS: &str = "WEIR_EDGE__PROVIDERS__BRIGHTDATA__SECRETS";
+pub(crate) const USAGE_SECRETS: &str = "WEIR_EDGE__PROVIDERS__USAGE__SECRETS";
 /// The keys with which simulated APIs are called.
 pub(crate) const GRAPH_APP_SECRET: &str = "WEIR_INSTAGRAM__GRAPH__APP_SECRET";
 pub(crate) const BRIGHTDATA_KEY: &str = "WEIR_BRIGHTDATA__API__KEY";
+pub(crate) const C2S_TOKEN: &str = "WEIR_C2S__API__TOKEN";
+pub(crate) const C2S_URL: &str = "WEIR_C2S__API__BASE_URL";
 
 /// One setting that `up` may have to answer for.
 struct Answer {
@@ -32,8 +35,8 @@ enum Value {
     Secret(&'static str),
     /// A key for secrets at rest.
     SealKey,
-    /// Address of the simulator of this name.
-    Simulator(&'static str),
+    /// Address of the simulator of this name, with a path.
+    Simulator(&'static str, &'static str),
     /// Address of the edge.
     Edge,
 }
@@ -56,16 +59,39 @@ const ANSWERS: &[Answer] = &[
     answer("WEIR_SEAL__KEYS", &[], Value::SealKey),
     // The simulators are on this machine.
     answer("WEIR_OUTBOUND__ALLOWED_NETWORKS", &[], Value::Fixed("127.0.0.0/8")),
-    answer("WEIR_INSTAGRAM__GRAPH__BASE_URL", &["GRAPH_API_BASE_URL"], Value::Simulator("graph")),
+    answer("WEIR_INSTAGRAM__GRAPH__BASE_URL", &["GRAPH_API_BASE_URL"], Value::Simulator("graph", "")),
     answer(GRAPH_APP_SECRET, &[], Value::Secret("instagram")),
-    answer("WEIR_BRIGHTDATA__API__BASE_URL", &[], Value::Simulator("brightdata")),
+    answer("WEIR_BRIGHTDATA__API__BASE_URL", &[], Value::Simulator("brightdata", "")),
     answer(BRIGHTDATA_KEY, &[], Value::Secret("brightdata-key")),
     answer("WEIR_BRIGHTDATA__API__PUBLIC_URL", &[], Value::Edge),
+    answer("WEIR_EDGE__PROVIDERS__USAGE__ENABLED", &[], Value::Fixed("true")),
+    answer(USAGE_SECRETS, &[], Value::SecretList("usage")),
+    answer(C2S_URL, &["C2S_BASE_URL", "C2S_GATEWAY_URL"], Value::Simulator("c2s", "/integration")),
+    answer(C2S_TOKEN, &["C2S_TOKEN"], Value::Secret("simulated-token")),
+    answer("WEIR_PEOPLE__WORK__BASE_URL", &[], Value::Simulator("work", "/api")),
+    answer("WEIR_PEOPLE__WORK__TOKEN", &["WORK_API"], Value::Secret("simulated-token")),
+    answer("WEIR_PEOPLE__DIRETRIX__BASE_URL", &[], Value::Simulator("diretrix", "")),
+    answer("WEIR_PEOPLE__DIRETRIX__USER", &[], Value::Fixed("weir")),
+    answer("WEIR_PEOPLE__DIRETRIX__PASSWORD", &[], Value::Secret("simulated-token")),
+    answer("WEIR_PEOPLE__INDEX_KEYS", &[], Value::SecretList("people-index")),
+    answer(
+        "WEIR_ZAPIER__HOOK__URL",
+        &["ZAPIER_WEBHOOK_URL"],
+        Value::Simulator("zapier", "/hooks/catch/1234567/sim0hook/"),
+    ),
+    answer("WEIR_ZAPIER__HOOK__ENABLED", &["ENABLE_WEBHOOK"], Value::Fixed("true")),
+    answer("WEIR_ZAPIER__HOOK__SECRET", &[], Value::Secret("zapier-hook")),
 ];
 
 /// The outside systems that are simulated, by the flag that says where.
-pub(crate) const SIMULATORS: &[(&str, &str)] =
-    &[("graph", "--graph-listen"), ("brightdata", "--brightdata-listen")];
+pub(crate) const SIMULATORS: &[(&str, &str)] = &[
+    ("graph", "--graph-listen"),
+    ("brightdata", "--brightdata-listen"),
+    ("c2s", "--c2s-listen"),
+    ("work", "--work-listen"),
+    ("diretrix", "--diretrix-listen"),
+    ("zapier", "--zapier-listen"),
+];
 
 /// What was given under any name, else ours.
 pub(crate) fn settings(
@@ -99,7 +125,9 @@ fn ours(value: &Value, kept: &mut Kept, edge_url: &str) -> anyhow::Result<String
         Value::SecretList(name) => one(&kept.secret(name)?),
         Value::Secret(name) => kept.secret(name)?,
         Value::SealKey => format!("local:{}", kept.seal_key()?),
-        Value::Simulator(name) => format!("http://127.0.0.1:{}", kept.port(&format!("simulated-{name}"))?),
+        Value::Simulator(name, path) => {
+            format!("http://127.0.0.1:{}{path}", kept.port(&format!("simulated-{name}"))?)
+        }
         Value::Edge => edge_url.to_owned(),
     })
 }

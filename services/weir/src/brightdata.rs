@@ -49,7 +49,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
     match verb {
         Verb::Trigger(args) => trigger::run(args, &settings, context.output).await,
         Verb::Status(args) => follow::status(args, &settings, context.output).await,
-        Verb::Fetch(args) => follow::fetch(args, &settings, context.output).await,
+        Verb::Fetch(args) => Box::pin(follow::fetch(args, &settings, context.output)).await,
         Verb::Redeliver(args) => follow::redeliver(args, &settings, context.output).await,
         Verb::Lost(args) => Box::pin(lost::run(args, &settings, context.output)).await,
     }

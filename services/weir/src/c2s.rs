@@ -1,6 +1,11 @@
-//! Contact2Sale's side of the edge: an HTTP client that posts as C2S does.
+//! Contact2Sale's side of the edge: an HTTP client that posts as C2S does. And `weir c2s`, our side of their API.
 
+mod enrichments;
+mod poll;
 mod sample;
+mod verb;
+
+use std::time::Duration;
 
 use anyhow::anyhow;
 use config::{Secret, Settings};
@@ -12,7 +17,9 @@ use crate::{
 };
 
 pub(crate) use sample::{Sample, Subject};
+pub(crate) use verb::{Verb, run};
 
+const WAIT: Duration = Duration::from_secs(5);
 const PATH: &str = "/api/v1/webhooks/c2s";
 const TOKEN_HEADER: &str = "X-Webhook-Token";
 

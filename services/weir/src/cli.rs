@@ -5,8 +5,8 @@ use std::{path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 
 use crate::{
-    brightdata, context::Context, doctor, events, failure::Failure, instagram, migrate, provision, send,
-    settings, test,
+    audit, brightdata, c2s, cleanup, consumers, context::Context, dead_letters, doctor, events,
+    failure::Failure, instagram, migrate, person, provision, replay, send, settings, streams, test, zapier,
 };
 
 /// Heading of the options that every verb has.
@@ -67,6 +67,27 @@ pub(crate) enum Verb {
     /// Start Bright Data's jobs, follow them, and fetch what never came.
     #[command(subcommand)]
     Brightdata(brightdata::Verb),
+    Audit(audit::Args),
+    /// See what was given up, publish it again, or discard it.
+    #[command(subcommand)]
+    DeadLetters(dead_letters::Verb),
+    /// Publish events again, as jobs in the background.
+    #[command(subcommand)]
+    Replay(replay::Verb),
+    /// See how consumers keep up, pause them, resume them.
+    #[command(subcommand)]
+    Consumers(consumers::Verb),
+    /// Send usage reports on to hooks (Zapier's, or any webhook), and see how they fare.
+    #[command(subcommand)]
+    Zapier(zapier::Verb),
+    Streams(streams::Args),
+    Cleanup(cleanup::Args),
+    /// Take in Contact2Sale leads that never came, and see how leads were enriched.
+    #[command(subcommand)]
+    C2s(c2s::Verb),
+    /// Remove a person.
+    #[command(subcommand)]
+    Person(person::Verb),
     Doctor(doctor::Args),
 }
 
@@ -79,12 +100,23 @@ impl Verb {
             Self::Send(send::Verb::C2s(args)) => send::c2s::run(&args, context).await,
             Self::Send(send::Verb::Instagram(args)) => send::instagram::run(&args, context).await,
             Self::Send(send::Verb::Brightdata(args)) => send::brightdata::run(&args, context).await,
+            Self::Send(send::Verb::Usage(args)) => send::usage::run(&args, context).await,
+            Self::Test(test::Verb::Usage(args)) => test::usage::run(&args, context).await,
             Self::Test(test::Verb::C2s(args)) => test::c2s::run(&args, context).await,
             Self::Test(test::Verb::Instagram(args)) => test::instagram::run(&args, context).await,
             Self::Events(verb) => events::run(&verb, context).await,
             Self::Instagram(verb) => instagram::run(&verb, context).await,
             Self::Brightdata(verb) => Box::pin(brightdata::run(&verb, context)).await,
-            Self::Doctor(args) => doctor::run(&args, context).await,
+            Self::Audit(args) => Box::pin(audit::run(&args, context)).await,
+            Self::DeadLetters(verb) => Box::pin(dead_letters::run(&verb, context)).await,
+            Self::Replay(verb) => Box::pin(replay::run(&verb, context)).await,
+            Self::Consumers(verb) => consumers::run(&verb, context).await,
+            Self::Zapier(verb) => Box::pin(zapier::run(&verb, context)).await,
+            Self::Streams(args) => streams::run(&args, context).await,
+            Self::Cleanup(args) => cleanup::run(&args, context).await,
+            Self::C2s(verb) => Box::pin(c2s::run(&verb, context)).await,
+            Self::Person(verb) => Box::pin(person::run(&verb, context)).await,
+            Self::Doctor(args) => Box::pin(doctor::run(&args, context)).await,
         }
     }
 }

@@ -6,7 +6,10 @@ use anyhow::{Context as _, anyhow};
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use sqlx::PgPool;
-use store::webhook_events::{self, Filter, Listed, Status, Stored};
+use store::{
+    replays::{self, Link},
+    webhook_events::{self, Listed, Status, Stored},
+};
 use time::{OffsetDateTime, macros::format_description};
 use uuid::Uuid;
 
@@ -14,7 +17,7 @@ use crate::{
     context::{Context, database},
     failure::Failure,
     output::{Output, printable, size},
-    since::Since,
+    replay::FilterArgs,
 };
 
 const WAIT: Duration = Duration::from_secs(5);
@@ -23,7 +26,7 @@ const LIST_EXAMPLES: &str = "\
 Examples:
   weir events list --since 1h
   weir events list --status dead_letter --provider c2s
-  weir events list --lead lead-12345 --json
+  weir events list --subject lead-12345 --json
   weir events list --limit 100 --after 0199a1c2-...     the page after that event";
 
 const SHOW_EXAMPLES: &str = "\
@@ -35,7 +38,7 @@ Examples:
 pub(crate) enum Verb {
     /// List events, newest first.
     #[command(after_help = LIST_EXAMPLES)]
-    List(ListArgs),
+    List(Box<ListArgs>),
     /// Show one event with its body.
     #[command(after_help = SHOW_EXAMPLES)]
     Show(ShowArgs),
@@ -43,24 +46,8 @@ pub(crate) enum Verb {
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct ListArgs {
-    /// In this status.
-    #[arg(long)]
-    status: Option<StatusWord>,
-    /// Of this provider.
-    #[arg(long)]
-    provider: Option<String>,
-    /// Of this type, such as c2s.lead.created.
-    #[arg(long = "type", value_name = "TYPE")]
-    event_type: Option<String>,
-    /// About this lead.
-    #[arg(long, value_name = "ID")]
-    lead: Option<String>,
-    /// Received then or later: 90m, 2d, 2026-01-20, 2026-01-20T10:00:00Z.
-    #[arg(long, value_name = "WHEN")]
-    since: Option<Since>,
-    /// Received before.
-    #[arg(long, value_name = "WHEN")]
-    until: Option<Since>,
+    #[command(flatten)]
+    filter: FilterArgs,
     /// At most so many.
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=1000))]
     limit: u16,
@@ -80,7 +67,7 @@ pub(crate) struct ShowArgs {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 #[value(rename_all = "snake_case")]
-enum StatusWord {
+pub(crate) enum StatusWord {
     Received,
     Processing,
     Completed,
@@ -109,7 +96,6 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
 }
 
 async fn list(args: &ListArgs, pool: &PgPool, output: Output) -> Result<ExitCode, Failure> {
-    let now = OffsetDateTime::now_utc();
     let mut connection = pool.acquire().await.context("cannot read the ledger")?;
     let cursor = match args.after {
         Some(id) => Some(
@@ -122,14 +108,7 @@ async fn list(args: &ListArgs, pool: &PgPool, output: Output) -> Result<ExitCode
         ),
         None => None,
     };
-    let filter = Filter {
-        status: args.status.map(Status::from),
-        provider: args.provider.as_deref(),
-        event_type: args.event_type.as_deref(),
-        lead_id: args.lead.as_deref(),
-        since: args.since.map(|since| since.before(now)),
-        until: args.until.map(|until| until.before(now)),
-    };
+    let filter = args.filter.filter(&[], OffsetDateTime::now_utc());
     let events =
         webhook_events::list(&mut connection, &filter, cursor, args.limit).await.map_err(unreadable)?;
     output.table(
@@ -178,13 +157,45 @@ async fn show(args: &ShowArgs, pool: &PgPool, output: Output) -> Result<ExitCode
     show_members("extensions", stored.extensions.as_ref(), output)?;
     show_members("headers", stored.headers.as_ref(), output)?;
     output.line(format!("{:<16} {}", "duplicates", stored.duplicates))?;
+    let chain = replays::chain(&mut connection, args.id).await.map_err(unreadable)?;
+    show_chain(args.id, &chain, output)?;
+    for (job, diff) in replays::edits_of(&mut connection, args.id).await.map_err(unreadable)? {
+        output.line(format!("\nedited by {job}:\n{}", printable(&diff)))?;
+    }
     output.line(format!("\nbody, {}:\n{}", size(stored.body.len() as u64), body_for_people(&stored.body)))?;
-    output.document(&whole(&stored, fields))?;
+    output.document(&whole(&stored, fields, &chain))?;
     Ok(ExitCode::SUCCESS)
 }
 
+/// The original and all its replays, if there are any.
+fn show_chain(id: Uuid, chain: &[Link], output: Output) -> anyhow::Result<()> {
+    if chain.len() < 2 {
+        return Ok(());
+    }
+    let or_dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    let row = |link: &Link| {
+        let status = match link.effects_by {
+            Some(by) => format!("{}, effects by {by}", link.status),
+            None => link.status.clone(),
+        };
+        [
+            if link.id == id { "*" } else { "" }.to_owned(),
+            link.id.to_string(),
+            or_dash(link.replayed_from.map(|id| id.to_string())),
+            or_dash(link.at.map(seconds)),
+            status,
+            or_dash(link.error_code.clone()),
+            or_dash(link.job.clone()),
+            link.consumer.clone().unwrap_or_else(|| "all".to_owned()),
+        ]
+    };
+    output.line("\nreplays:")?;
+    output
+        .table(["", "EVENT", "REPLAYS", "WHEN", "STATUS", "ERROR", "JOB", "CONSUMER"], chain.iter().map(row))
+}
+
 /// The event as one document. The body is exact: text, or base64 where it is none.
-fn whole(stored: &Stored, fields: Value) -> Value {
+fn whole(stored: &Stored, fields: Value, chain: &[Link]) -> Value {
     let (text, base64) = match std::str::from_utf8(&stored.body) {
         Ok(text) => (Some(text), None),
         Err(_) => (None, Some(STANDARD.encode(&stored.body))),
@@ -192,6 +203,7 @@ fn whole(stored: &Stored, fields: Value) -> Value {
     let mut document = fields;
     if let Value::Object(members) = &mut document {
         members.insert("duplicates".to_owned(), stored.duplicates.into());
+        members.insert("chain".to_owned(), json!(chain));
         members.insert("body".to_owned(), json!(text));
         members.insert("body_base64".to_owned(), json!(base64));
         members.insert("extensions".to_owned(), json!(stored.extensions));
@@ -223,7 +235,7 @@ fn unknown(id: Uuid) -> Failure {
     Failure::from(anyhow!("there is no event {id}")).hint("`weir events list` shows the ids")
 }
 
-fn unreadable(error: sqlx::Error) -> Failure {
+pub(crate) fn unreadable(error: sqlx::Error) -> Failure {
     const UNDEFINED_TABLE: &str = "42P01";
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let undefined = code.is_some_and(|code| code == UNDEFINED_TABLE);

@@ -1,6 +1,6 @@
 //! The one place that writes to standard output and standard error.
 
-use std::{io::Write as _, process::ExitCode};
+use std::{io::Write as _, process::ExitCode, time::Duration};
 
 use comfy_table::{ContentArrangement, Table, presets};
 use serde::Serialize;
@@ -122,6 +122,16 @@ pub(crate) fn size(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// A time span for people: `42s`, `3m`, `5h`, `2d`.
+pub(crate) fn span(span: Duration) -> String {
+    match span.as_secs() {
+        seconds @ 0..120 => format!("{seconds}s"),
+        seconds @ 120..7_200 => format!("{}m", seconds / 60),
+        seconds @ 7_200..172_800 => format!("{}h", seconds / 3_600),
+        seconds => format!("{}d", seconds / 86_400),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -129,6 +139,13 @@ mod tests {
     #[test]
     fn text_from_outside_cannot_command_the_terminal() {
         assert_eq!(printable("a\u{1b}[31mb\u{7}\u{9b}c\nd"), "a\u{fffd}[31mb\u{fffd}\u{fffd}c\nd");
+    }
+
+    #[test]
+    fn a_time_span_has_one_unit() {
+        for (seconds, shown) in [(0, "0s"), (119, "119s"), (600, "10m"), (7_200, "2h"), (259_200, "3d")] {
+            assert_eq!(span(Duration::from_secs(seconds)), shown);
+        }
     }
 
     #[test]

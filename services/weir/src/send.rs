@@ -5,6 +5,7 @@ pub(crate) mod c2s;
 pub(crate) mod instagram;
 mod load;
 mod summary;
+pub(crate) mod usage;
 
 use std::{io::Read as _, path::PathBuf};
 
@@ -23,6 +24,9 @@ pub(crate) enum Verb {
     /// Bright Data: deliveries of records, and notifications.
     #[command(after_help = brightdata::EXAMPLES)]
     Brightdata(brightdata::Args),
+    /// Usage reports of an application.
+    #[command(after_help = usage::EXAMPLES)]
+    Usage(usage::Args),
 }
 
 /// A body that is given, instead of a sample.

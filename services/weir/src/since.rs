@@ -36,7 +36,8 @@ impl std::str::FromStr for Since {
     }
 }
 
-fn ago(text: &str) -> Option<Duration> {
+/// A number and its unit: 30s, 15m, 2h, 7d, 1w.
+pub(crate) fn ago(text: &str) -> Option<Duration> {
     let unit = text.chars().last()?;
     let number: i64 = text.strip_suffix(unit)?.parse().ok()?;
     let seconds = match unit {

@@ -2,6 +2,7 @@
 
 pub(crate) mod c2s;
 pub(crate) mod instagram;
+pub(crate) mod usage;
 
 use std::process::ExitCode;
 
@@ -22,6 +23,9 @@ pub(crate) enum Verb {
     /// Instagram: signature, handshake, idempotency, batches.
     #[command(after_help = instagram::EXAMPLES)]
     Instagram(instagram::Args),
+    /// Usage reports: token, signature, idempotency, batches.
+    #[command(after_help = usage::EXAMPLES)]
+    Usage(usage::Args),
 }
 
 /// What must come back.

@@ -1,16 +1,17 @@
 //! Something to try: one delivery of each provider, ready to paste into a shell.
 
 use crate::{
-    settings::{self, BRIGHTDATA_SECRETS, C2S_SECRETS, INSTAGRAM_SECRETS},
+    settings::{self, BRIGHTDATA_SECRETS, C2S_SECRETS, INSTAGRAM_SECRETS, USAGE_SECRETS},
     state::Addresses,
 };
 
 /// A title and a command for each provider.
-pub(super) fn all(addresses: &Addresses) -> [(&'static str, String); 3] {
+pub(super) fn all(addresses: &Addresses) -> [(&'static str, String); 4] {
     [
         ("Send a lead as Contact2Sale does:", c2s(addresses)),
         ("An Instagram comment as Meta does, signed:", instagram(addresses)),
         ("Scraped records as Bright Data does:", brightdata(addresses)),
+        ("A usage report, which goes on to the simulated Zapier:", usage(addresses)),
     ]
 }
 
@@ -41,6 +42,16 @@ fn brightdata(addresses: &Addresses) -> String {
         "curl -i '{}/api/brightdata/webhook/?platform=instagram&kind=post' \\\n  -H 'content-type: application/json' \\\n  -H {} \\\n  -d {}",
         addresses.edge_url,
         quoted(&format!("authorization: Bearer {}", secret(addresses, BRIGHTDATA_SECRETS))),
+        quoted(body)
+    )
+}
+
+fn usage(addresses: &Addresses) -> String {
+    let body = r#"{"session_id":"session_123","query":"How do I merge two data frames?","model_name":"gpt-4o-mini","response_time_ms":1000,"estimated_tokens":100,"success":true}"#;
+    format!(
+        "curl -i {}/api/webhook/usage \\\n  -H 'content-type: application/json' \\\n  -H {} \\\n  -d {}",
+        addresses.edge_url,
+        quoted(&format!("authorization: Bearer {}", secret(addresses, USAGE_SECRETS))),
         quoted(body)
     )
 }

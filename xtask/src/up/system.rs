@@ -23,7 +23,10 @@ use crate::{
     interrupt::Interrupt,
     local::Local,
     services::{Port, SERVICES, Service},
-    settings::{self, BRIGHTDATA_KEY, BRIGHTDATA_SECRETS, GRAPH_APP_SECRET, INSTAGRAM_SECRETS},
+    settings::{
+        self, BRIGHTDATA_KEY, BRIGHTDATA_SECRETS, C2S_SECRETS, C2S_TOKEN, C2S_URL, GRAPH_APP_SECRET,
+        INSTAGRAM_SECRETS, USAGE_SECRETS,
+    },
     state::{Addresses, State},
     tools,
 };
@@ -121,7 +124,14 @@ impl<'a> System<'a> {
         command
             .args(["traffic", "--edge", &self.addresses.edge_url])
             .envs(secret(INSTAGRAM_SECRETS).map(|secret| ("SIMULATED_APP_SECRET", secret)))
-            .envs(secret(BRIGHTDATA_SECRETS).map(|secret| ("SIMULATED_BRIGHTDATA_TOKEN", secret)));
+            .envs(secret(BRIGHTDATA_SECRETS).map(|secret| ("SIMULATED_BRIGHTDATA_TOKEN", secret)))
+            .envs(secret(USAGE_SECRETS).map(|secret| ("SIMULATED_USAGE_TOKEN", secret)));
+        // Leads that are made where Contact2Sale is can be enriched.
+        if let (Some(url), Some(token)) =
+            (self.addresses.settings.get(C2S_URL), self.addresses.settings.get(C2S_TOKEN))
+        {
+            command.args(["--c2s", url]).env("SIMULATED_TOKEN", token);
+        }
         run(&mut command)
     }
 
@@ -188,12 +198,19 @@ impl<'a> System<'a> {
         for (flag, listen) in &plan.simulators {
             launch = launch.args([*flag, &listen.to_string()]);
         }
-        for (setting, name) in
-            [(GRAPH_APP_SECRET, "SIMULATED_APP_SECRET"), (BRIGHTDATA_KEY, "SIMULATED_BRIGHTDATA_KEY")]
-        {
+        for (setting, name) in [
+            (GRAPH_APP_SECRET, "SIMULATED_APP_SECRET"),
+            (BRIGHTDATA_KEY, "SIMULATED_BRIGHTDATA_KEY"),
+            (C2S_TOKEN, "SIMULATED_TOKEN"),
+        ] {
             if let Some(secret) = plan.settings.get(setting) {
                 launch = launch.env(name, secret);
             }
+        }
+        // Contact2Sale tells of its leads where the edge is, with the secret in the URL.
+        if let Some(secret) = plan.settings.get(C2S_SECRETS).and_then(|list| settings::first(list)) {
+            let hook = format!("{}/api/v1/webhooks/c2s/{secret}", self.addresses.edge_url);
+            launch = launch.env("SIMULATED_C2S_HOOK", hook);
         }
         let process = working("simulators", "starting", || {
             let mut process = launch.start()?;

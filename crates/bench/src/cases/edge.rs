@@ -53,7 +53,7 @@ pub(super) async fn start(broker: &Broker, mode: &str, machine: &Machine) -> any
         ("WEIR_EDGE__PROVIDERS__INSTAGRAM__ENABLED", "true".to_owned()),
         ("WEIR_EDGE__PROVIDERS__INSTAGRAM__SECRETS", SECRET.to_owned()),
         // One address sends everything here.
-        ("WEIR_EDGE__RATE_PER_MINUTE", "100000000".to_owned()),
+        ("WEIR_EDGE__RATE_PER_SECOND", "1000000".to_owned()),
         ("WEIR_EDGE__RATE_BURST", "1000000".to_owned()),
         ("WEIR_EDGE__PROVIDERS__INSTAGRAM__RATE_PER_MINUTE", "100000000".to_owned()),
         ("WEIR_EDGE__PROVIDERS__INSTAGRAM__RATE_BURST", "1000000".to_owned()),

@@ -1,12 +1,18 @@
 //! The built `weir` against real servers, as an operator runs it.
 #![cfg(test)]
 
+mod audit;
 mod brightdata;
 mod configuration;
+mod dead_letters;
 mod doctor;
 mod instagram;
+mod leads;
 mod ledger;
+mod operations;
 mod prepare;
+mod replay;
+mod zapier;
 
 use std::{
     path::Path,
