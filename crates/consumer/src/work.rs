@@ -6,7 +6,7 @@ mod probe;
 mod recall;
 mod ruling;
 
-use std::{collections::VecDeque, future::Future, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use tokio::sync::{Mutex, Semaphore};
 
@@ -19,12 +19,20 @@ use crate::{
 
 use ruling::Ruling;
 
-/// One delivery in our hands.
+/// One delivery, as it is pulled.
 pub(crate) struct Item {
     pub(crate) message: Message,
     pub(crate) ticket: Ticket,
     /// An error when the message is not even one of ours.
     pub(crate) verdict: Result<(), Failure>,
+}
+
+/// One delivery at work.
+struct InHand<'t> {
+    message: Message,
+    ticket: &'t Ticket,
+    /// An error when it is not to be tried.
+    verdict: Result<(), Failure>,
 }
 
 /// Everything that batches share.
@@ -43,72 +51,80 @@ pub(crate) struct Work<H> {
 }
 
 /// An event that is not done.
-struct Failed {
+struct Failed<'t> {
     message: Message,
-    ticket: Ticket,
+    ticket: &'t Ticket,
     failure: Failure,
 }
 
 /// An event kept in hand while its consumer is paused, to find out whether what killed it is gone.
-struct Probe {
+struct Probe<'t> {
     message: Message,
-    ticket: Ticket,
+    ticket: &'t Ticket,
     seat: Seat,
 }
 
 impl<H: Batch + Journal> Work<H> {
-    /// Brings every event of a batch to its end. While it lasts, the server is told that we are at work.
+    /// Brings every event of a batch to its end. As long as one is open, the server is told that we are at work on it.
     pub(crate) async fn batch(&self, items: Vec<Item>) {
-        let recalled = self.recall(items).await;
-        let waiting: Vec<_> = recalled.apart.iter().map(|(item, _)| &item.ticket).collect();
-        let mut probes = self.keeping_alive(&waiting, self.together(recalled.together)).await;
+        let (pulled, tickets): (Vec<_>, Vec<_>) =
+            items.into_iter().map(|Item { message, ticket, verdict }| ((message, verdict), ticket)).unzip();
+        let in_hand = pulled.into_iter().zip(&tickets).map(|((message, verdict), ticket)| {
+            let verdict = if H::OURS { verdict } else { Ok(()) };
+            InHand { message, ticket, verdict }
+        });
+        let work = self.each_to_its_end(in_hand.collect());
+        // Beside the work, not between its steps: while the broker is away a mark may wait, and the work must not. And
+        // one clock for all of it: many short steps are a long time. Proved by
+        // `many_short_steps_of_a_batch_starve_no_progress_marks`.
+        tokio::select! {
+            () = work => {}
+            () = self.marking(&tickets) => {}
+        }
+    }
+
+    async fn each_to_its_end(&self, in_hand: Vec<InHand<'_>>) {
+        let recalled = self.recall(in_hand).await;
+        let mut probes = self.together(recalled.together).await;
         probes.extend(self.apart(recalled.apart).await);
         // Last, for it takes as long as the consumer is paused.
         futures::future::join_all(probes.into_iter().map(|probe| self.probe(probe))).await;
     }
 
-    async fn together(&self, items: Vec<Item>) -> Vec<Probe> {
-        let mut failed = VecDeque::new();
-        let (mut events, mut tickets) = (Vec::with_capacity(items.len()), Vec::with_capacity(items.len()));
-        for Item { message, ticket, verdict } in items {
-            let verdict = if H::OURS { verdict } else { Ok(()) };
+    async fn together<'t>(&self, in_hand: Vec<InHand<'t>>) -> Vec<Probe<'t>> {
+        let mut failed = Vec::new();
+        let (mut events, mut tickets) =
+            (Vec::with_capacity(in_hand.len()), Vec::with_capacity(in_hand.len()));
+        for InHand { message, ticket, verdict } in in_hand {
             match verdict.and_then(|()| self.decode(&message)) {
                 Ok(event) => {
                     events.push(Received { message, event });
                     tickets.push(ticket);
                 }
-                Err(failure) => failed.push_back(Failed { message, ticket, failure }),
+                Err(failure) => failed.push(Failed { message, ticket, failure }),
             }
         }
-        // The refused ones wait too, for as long as it takes. Proved by
-        // `a_refused_event_is_not_delivered_again_while_its_neighbours_wait`.
-        let waiting: Vec<_> = tickets.iter().chain(failed.iter().map(|failed| &failed.ticket)).collect();
-        let verdicts = self.keeping_alive(&waiting, self.apply_all(&events)).await;
-        for ((event, ticket), verdict) in events.into_iter().zip(tickets).zip(verdicts) {
-            match verdict {
-                Ok(()) => self.done(ticket).await,
-                Err(failure) => failed.push_back(Failed { message: event.message, ticket, failure }),
-            }
+        let failures = self.apply_all(&events, &tickets).await;
+        for ((event, ticket), failure) in events.into_iter().zip(tickets).zip(failures) {
+            failed.extend(failure.map(|failure| Failed { message: event.message, ticket, failure }));
         }
         let mut probes = Vec::new();
-        while let Some(next) = failed.pop_front() {
-            let waiting: Vec<_> = failed.iter().map(|failed| &failed.ticket).collect();
-            probes.extend(self.settle(next, &waiting).await);
+        for failed in failed {
+            probes.extend(self.settle(failed).await);
         }
         probes
     }
 
-    async fn done(&self, ticket: Ticket) {
+    async fn done(&self, ticket: &Ticket) {
         self.breaker.handled();
         ticket.ack().await;
     }
 
-    /// Tells the broker what becomes of an event that is not done; `waiting` are kept alive meanwhile. What comes back
-    /// is to be tried again while the consumer is paused.
-    async fn settle(&self, failed: Failed, waiting: &[&Ticket]) -> Option<Probe> {
+    /// Tells the broker what becomes of an event that is not done. What comes back is to be tried again while the
+    /// consumer is paused.
+    async fn settle<'t>(&self, failed: Failed<'t>) -> Option<Probe<'t>> {
         let Failed { message, ticket, failure } = failed;
-        let kept: Vec<_> = std::iter::once(&ticket).chain(waiting.iter().copied()).collect();
-        match self.keeping_alive(&kept, self.rule(&message, &failure)).await {
+        match self.rule(&message, &failure).await {
             Ruling::Retry { delay, code } => ticket.retry(delay, code).await,
             Ruling::Dead { code } => ticket.terminate(code).await,
             Ruling::Probe(seat) => return Some(Probe { message, ticket, seat }),
@@ -116,21 +132,13 @@ impl<H: Batch + Journal> Work<H> {
         None
     }
 
-    /// Runs `work`, telling the server often enough that `tickets` are still in our hands. An abort ends nothing here:
-    /// it ends the process.
-    async fn keeping_alive<T>(&self, tickets: &[&Ticket], work: impl Future<Output = T>) -> T {
-        // Beside the work, not between its steps: while the broker is away a mark may wait, and the work must not.
-        let marking = async {
-            loop {
-                tokio::time::sleep(self.progress_interval).await;
-                for ticket in tickets {
-                    ticket.progress().await;
-                }
+    /// Tells the server often enough that `tickets` are still in our hands. It never ends: an abort ends the process.
+    async fn marking(&self, tickets: &[Ticket]) {
+        loop {
+            tokio::time::sleep(self.progress_interval).await;
+            for ticket in tickets {
+                ticket.progress().await;
             }
-        };
-        tokio::select! {
-            result = work => result,
-            never = marking => never,
         }
     }
 }

@@ -8,7 +8,14 @@ use futures::FutureExt as _;
 use tokio::time::Instant;
 
 use super::Work;
-use crate::{Batch, Failure, Journal, Message, Received};
+use crate::{Batch, Failure, Journal, Message, Received, settle::Ticket};
+
+/// A part of a batch, to be applied as one.
+struct Part<'p, E> {
+    events: &'p [Received<E>],
+    tickets: &'p [&'p Ticket],
+    failures: &'p mut [Option<Failure>],
+}
 
 impl<H: Batch + Journal> Work<H> {
     /// The handler's first look; a panic there is a failure of this event like others.
@@ -17,51 +24,58 @@ impl<H: Batch + Journal> Work<H> {
         std::panic::catch_unwind(decode).unwrap_or_else(|panic| Err(panicked(&*panic)))
     }
 
-    /// The verdict on each event. A batch that fails is halved until the failing events are alone. Proved by
-    /// `a_poison_event_is_dead_and_its_neighbours_are_done`.
-    pub(super) async fn apply_all(&self, events: &[Received<H::Event>]) -> Vec<Result<(), Failure>> {
+    /// Why each event is not done; what is done is acknowledged as soon as it is. A batch that fails is halved until the
+    /// failing events are alone. Proved by `a_poison_event_is_dead_and_its_neighbours_are_done`.
+    pub(super) async fn apply_all(
+        &self,
+        events: &[Received<H::Event>],
+        tickets: &[&Ticket],
+    ) -> Vec<Option<Failure>> {
         if events.is_empty() {
             return Vec::new();
         }
         let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
-        let mut verdicts: Vec<Result<(), Failure>> = events.iter().map(|_| Ok(())).collect();
-        let mut parts = vec![(events, verdicts.as_mut_slice())];
-        while let Some((batch, verdicts)) = parts.pop() {
-            let Err(failure) = self.patience.until_there(|| self.attempt(batch)).await else {
-                continue;
-            };
-            match (verdicts, failure) {
-                ([verdict], failure) => *verdict = Err(failure),
+        let mut failures: Vec<Option<Failure>> = events.iter().map(|_| None).collect();
+        let mut parts = vec![Part { events, tickets, failures: &mut failures }];
+        while let Some(part) = parts.pop() {
+            let result = self.patience.until_there(|| self.attempt(part.events)).await;
+            match (part.failures, result) {
+                (_, Ok(())) => {
+                    for ticket in part.tickets {
+                        self.done(ticket).await;
+                    }
+                }
+                ([only], Err(failure)) => *only = Some(failure),
                 // Although we waited: the process stops, and halves would not fare better.
-                (verdicts, Failure::Unavailable { source }) => {
+                (failures, Err(Failure::Unavailable { source })) => {
                     let text = format!("{source:#}");
-                    verdicts.fill_with(|| Err(Failure::Unavailable { source: anyhow!(text.clone()) }));
+                    failures.fill_with(|| Some(Failure::Unavailable { source: anyhow!(text.clone()) }));
                 }
-                (verdicts, Failure::Wait { after, code }) => {
-                    verdicts.fill_with(|| Err(Failure::Wait { after, code }));
+                (failures, Err(Failure::Wait { after, code })) => {
+                    failures.fill_with(|| Some(Failure::Wait { after, code }));
                 }
-                (verdicts, Failure::Retry { .. } | Failure::Dead { .. }) => {
-                    let middle = batch.len() / 2;
-                    let (first, last) = verdicts.split_at_mut(middle);
-                    let (first_batch, last_batch) = batch.split_at(middle);
-                    parts.push((last_batch, last));
-                    parts.push((first_batch, first));
+                (failures, Err(Failure::Retry { .. } | Failure::Dead { .. })) => {
+                    let middle = part.events.len() / 2;
+                    let (events, tickets) = (part.events.split_at(middle), part.tickets.split_at(middle));
+                    let failures = failures.split_at_mut(middle);
+                    parts.push(Part { events: events.1, tickets: tickets.1, failures: failures.1 });
+                    parts.push(Part { events: events.0, tickets: tickets.0, failures: failures.0 });
                 }
             }
         }
-        verdicts
+        failures
     }
 
-    /// The verdict on one event by itself, which comes back with it.
-    pub(super) async fn apply_one(&self, message: Message) -> (Message, Result<(), Failure>) {
+    /// Tries one event by itself, and gives it back with why it is not done.
+    pub(super) async fn apply_one(&self, message: Message, ticket: &Ticket) -> (Message, Option<Failure>) {
         let event = match self.decode(&message) {
             Ok(event) => event,
-            Err(failure) => return (message, Err(failure)),
+            Err(failure) => return (message, Some(failure)),
         };
         let events = [Received { message, event }];
-        let verdict = self.apply_all(&events).await.into_iter().next();
+        let failure = self.apply_all(&events, &[ticket]).await.pop().flatten();
         let [Received { message, .. }] = events;
-        (message, verdict.expect("one event has one verdict"))
+        (message, failure)
     }
 
     /// One call of the handler, with a limit of time; a panic is a failure like others.

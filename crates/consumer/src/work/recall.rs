@@ -8,29 +8,27 @@ use contract::code;
 use futures::FutureExt as _;
 use tracing::warn;
 
-use super::{Item, Work, apply::panicked};
+use super::{InHand, Work, apply::panicked};
 use crate::{Batch, Failure, Journal, Message, OnRecord};
 
 /// A batch by how it is to be handled.
-pub(super) struct Recalled {
+pub(super) struct Recalled<'t> {
     /// As one.
-    pub(super) together: Vec<Item>,
+    pub(super) together: Vec<InHand<'t>>,
     /// Apart from the others, and from each other the more they are suspected.
-    pub(super) apart: Vec<(Item, OnRecord)>,
+    pub(super) apart: Vec<(InHand<'t>, OnRecord)>,
 }
 
 impl<H: Batch + Journal> Work<H> {
     /// Numbers the attempts of what comes again, and sets apart what may have killed the process. Proved by
     /// `restarts_at_work_cost_no_attempt` and `an_event_that_kills_the_process_is_dead_and_its_neighbours_are_done`.
-    pub(super) async fn recall(&self, mut items: Vec<Item>) -> Recalled {
-        let again: Vec<&Message> = come_again(&items).map(|item| &item.message).collect();
+    pub(super) async fn recall<'t>(&self, mut items: Vec<InHand<'t>>) -> Recalled<'t> {
+        let again: Vec<&Message> =
+            items.iter().map(|item| &item.message).filter(|message| message.delivery > 1).collect();
         if again.is_empty() {
             return Recalled { together: items, apart: Vec::new() };
         }
-        let tickets: Vec<_> = items.iter().map(|item| &item.ticket).collect();
-        let asking = self.patience.until_there(|| self.ask(&again));
-        let found = self.keeping_alive(&tickets, asking).await;
-        let mut records = match found {
+        let mut records = match self.patience.until_there(|| self.ask(&again)).await {
             Ok(records) => records.into_iter(),
             // The process stops: what cannot be numbered is given back.
             Err(failure) => {
@@ -51,7 +49,7 @@ impl<H: Batch + Journal> Work<H> {
             item.message.attempt = record.attempts + 1;
             if item.verdict.is_ok() && record.killed(&item.message) {
                 let deliveries = item.message.delivery - 1;
-                let source = anyhow!("the process died at work on it; delivered {deliveries} times");
+                let source = anyhow!("the process died at work on it; it was delivered {deliveries} times");
                 item.verdict = Err(Failure::Dead { code: code::PROCESS_DIED, source });
             }
             if item.verdict.is_ok() && record.is_suspect(&item.message) {
@@ -106,10 +104,6 @@ impl<H: Batch + Journal> Work<H> {
     }
 }
 
-fn come_again(items: &[Item]) -> impl Iterator<Item = &Item> {
-    items.iter().filter(|item| item.message.delivery > 1)
-}
-
 impl OnRecord {
     /// Whether so many deliveries ended without a word that the event itself may be why. One is a restart.
     const fn is_suspect(self, message: &Message) -> bool {
@@ -117,8 +111,8 @@ impl OnRecord {
         wordless > 1 || self.attempts >= message.attempts_max
     }
 
-    /// Whether it has had its attempts, and was at work in most of them, the last one included, when the process died.
+    /// Whether it has had all its attempts, and the process died at the last one.
     const fn killed(self, message: &Message) -> bool {
-        self.unfinished && message.delivery > message.attempts_max && self.attempts * 2 > message.attempts_max
+        self.unfinished && self.attempts >= message.attempts_max
     }
 }

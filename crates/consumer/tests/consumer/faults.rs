@@ -185,3 +185,16 @@ async fn a_consumer_that_was_deleted_is_used_again_once_it_is_back() {
     kit.until_done(3).await;
     assert_eq!(kit.finish().await, ["a:1", "a:1", "a:2"]);
 }
+
+#[tokio::test]
+async fn many_short_steps_of_a_batch_starve_no_progress_marks() {
+    let bodies: Vec<_> = (0..18).map(|n| format!("poison:{n}")).collect();
+    let bodies: Vec<_> = bodies.iter().map(String::as_str).collect();
+    let kit = Kit::start(&[]).await;
+    // Each of them far below the interval of the marks, all of them far above the acknowledgement wait.
+    kit.seen.record_ms.store(150, Ordering::SeqCst);
+    kit.publish(&bodies).await;
+    let account = kit.account.clone();
+    assert!(kit.finish().await.is_empty());
+    assert_eq!((account.received(), account.dead()), (18, 18), "each was delivered once");
+}

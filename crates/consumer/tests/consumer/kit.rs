@@ -41,6 +41,8 @@ pub(crate) struct Seen {
     pub(crate) away: AtomicBool,
     /// How long it takes to find out that it is away, milliseconds.
     pub(crate) away_after_ms: AtomicU64,
+    /// How long recording takes, milliseconds.
+    pub(crate) record_ms: AtomicU64,
     /// While set, nothing can be recorded, for a reason that is not [`Failure::Unavailable`].
     pub(crate) journal_fails: AtomicBool,
     /// Whether a body `freezes` had its effect.
@@ -145,6 +147,7 @@ impl Journal for Service {
 
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         self.0.is_there().await?;
+        tokio::time::sleep(Duration::from_millis(self.0.record_ms.load(Ordering::SeqCst))).await;
         if self.0.journal_fails.load(Ordering::SeqCst) {
             return Err(retry());
         }
