@@ -344,6 +344,10 @@ mod tests {
             assert!(stream.duplicate_window_seconds <= stream.max_age_hours * 3600, "{name}");
             assert!(stream.max_message_bytes < 1_048_576, "{name}: above the broker's own limit");
         }
+        for (name, consumer) in &topology.consumers {
+            // Twice the attempts that an event has by default: a delivery that ends without a word is no attempt.
+            assert!(consumer.max_deliver >= 10, "{name} has no deliveries to spare");
+        }
         for (name, bucket) in &topology.buckets {
             for stream in &bucket.serves {
                 let needed = topology.streams[stream].max_age_hours + claim::REUSE.as_secs() / 3600;

@@ -59,7 +59,7 @@ pub(crate) fn pick(rng: &mut StdRng) -> Fault {
 
 /// How long nothing happens before a fault.
 pub(crate) fn quiet(rng: &mut StdRng) -> Duration {
-    Duration::from_millis(rng.random_range(200..1_200))
+    Duration::from_millis(rng.random_range(500..3_000))
 }
 
 /// How long what was killed stays away.

@@ -87,8 +87,9 @@ impl fmt::Display for Report {
         for (fault, times) in &self.faults {
             writeln!(f, "  {times:3} x {fault}")?;
         }
-        for casualty in &self.casualties {
-            writeln!(f, "casualty {casualty}")?;
+        if !self.casualties.is_empty() {
+            let first = self.casualties.iter().take(5).map(String::as_str).collect::<Vec<_>>().join(", ");
+            writeln!(f, "{} casualties of the faults themselves: {first}, ...", self.casualties.len())?;
         }
         for violation in &self.violations {
             writeln!(f, "VIOLATION {violation}")?;

@@ -16,7 +16,7 @@ use crate::{DEADLINE, binary};
 const VIOLATIONS_MAX: usize = 50;
 
 /// Share of the accepted events, per thousand, that may become dead letters although nothing is wrong with them: the
-/// broker gives an event up whose deliveries were cut short ten times.
+/// broker gives an event up whose deliveries were cut short ten times, and here something dies every other second.
 const CASUALTIES_MAX: usize = 5;
 
 /// What came out.

@@ -182,7 +182,7 @@ impl Stage {
             let batch: Vec<_> = batch.messages().await.unwrap().try_collect().await.unwrap();
             assert_eq!(batch.len(), messages);
             for message in &batch {
-                message.ack_with(AckKind::Nak(None)).await.unwrap();
+                message.ack_with(AckKind::Nak(Some(Duration::from_millis(1)))).await.unwrap();
             }
         }
         // Only a further pull makes the broker notice.
