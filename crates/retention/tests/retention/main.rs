@@ -145,6 +145,28 @@ async fn what_a_replay_needs_is_kept_as_long_as_the_replay() {
 }
 
 #[tokio::test]
+async fn a_replay_that_is_to_be_replayed_keeps_its_row_and_its_body() {
+    let database = Database::create().await;
+    events(&database, "completed", 1, 40, 1).await;
+    settled_until(&database, 1).await;
+    rows(&database, "replays", 40).await;
+    // The row is a replay of an event that is not in the ledger any more.
+    for statement in [
+        "update webhook_events set replay_root = '00000000-0000-7000-8000-00000000000a',
+            replayed_from = '00000000-0000-7000-8000-00000000000a'",
+        "update replay_items set root_id = '00000000-0000-7000-8000-00000000000a', state = 'pending', settled_at = null,
+            replay_id = null",
+        "update replay_items set event_id = (select id from webhook_events) where position = 7",
+    ] {
+        sqlx::query(statement).execute(database.pool()).await.unwrap();
+    }
+    let settings = config::Retention { bodies_days: Some(14), ..settings() };
+    let lines = run(&database, &settings, &Ask::default()).await;
+    assert_eq!(line(&lines, What::Bodies, "completed"), (0, 1));
+    assert_eq!(line(&lines, What::Events, "completed"), (0, 1));
+}
+
+#[tokio::test]
 async fn a_hook_that_still_has_to_get_it_keeps_an_event() {
     let database = Database::create().await;
     rows(&database, "hook_events", 400).await;

@@ -18,7 +18,8 @@ pub async fn step(
         r#"select ledger.id, ledger.received_at,
             not exists (
                 select from replay_items item
-                where item.root_id = ledger.id and item.state in ('pending', 'publishing')
+                where item.root_id = coalesce(ledger.replay_root, ledger.id)
+                    and ledger.id in (item.root_id, item.event_id) and item.state in ('pending', 'publishing')
             ) as "may_go!"
         from webhook_events ledger
         where ledger.provider = $1 and ledger.status = $2 and ledger.erased_at is null

@@ -30,7 +30,11 @@ pub async fn step(
                         where newer.stream = account.stream and newer.incarnation > account.incarnation
                     )
             )
-            and not exists (select from replay_items item where item.root_id = ledger.id) as "may_go!"
+            and not exists (
+                select from replay_items item
+                where item.root_id = coalesce(ledger.replay_root, ledger.id)
+                    and ledger.id in (item.root_id, item.event_id)
+            ) as "may_go!"
         from webhook_events ledger
         where ledger.provider = $1 and ledger.status = $2
             and ledger.processed_at < $3 and ledger.received_at < $3
