@@ -1,31 +1,28 @@
 //! The hooks that there are: making, changing and testing them.
 
+mod error;
+mod secret;
 mod seed;
+mod switch;
 
 use config::{HookDelivery, Secret};
 use outbound::{Client, Url};
-use rand::RngCore as _;
-use seal::{Keyring, OpenError};
+use seal::Keyring;
 use sqlx::PgPool;
-use store::{
-    hook_deliveries,
-    hooks::{self as table, Disabled, Hook, Kind, Manner, NewHook},
-};
-use time::{Duration, OffsetDateTime};
+use store::hooks::{self as table, Hook, Kind, Manner, NewHook};
+use time::OffsetDateTime;
 use uuid::Uuid;
 
+use self::secret::{check_secret, new_secret};
+pub use self::{error::Error, secret::Rotated};
 use crate::{
-    LimitError, Validation, limits,
+    Validation, limits,
     opened::{Opened, secret_place, url_place},
     validation,
 };
 
-/// Bytes of a secret that is made here.
-const SECRET_LEN: usize = 32;
 /// Longest name.
 const NAME_MAX_CHARS: usize = 64;
-/// Events taken out of a removed hook's queue in one transaction.
-const SKIP_MAX: i64 = 500;
 
 /// Hooks as an operator sees them.
 #[derive(Debug)]
@@ -35,38 +32,6 @@ pub struct Catalogue {
     settings: HookDelivery,
 }
 
-/// Why a hook cannot be made or changed. No variant holds a URL or a secret.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// There is no hook of this name.
-    #[error("there is no hook {0}")]
-    Unknown(String),
-    /// There is one of this name already.
-    #[error("there is a hook {0} already")]
-    Taken(String),
-    /// The name is none.
-    #[error("a hook's name is 1 to 64 letters, digits, - and _")]
-    Name,
-    /// The URL or the secret is none.
-    #[error("{0}")]
-    Invalid(String),
-    /// There are too many.
-    #[error("there are {0} hooks already, as many as zapier.delivery.hooks_max allows")]
-    TooMany(usize),
-    /// Limits that cannot be.
-    #[error(transparent)]
-    Limits(#[from] LimitError),
-    /// Nothing can be sealed.
-    #[error("seal.keys is missing: a URL is kept sealed; make a key with `openssl rand -base64 32`")]
-    NoKeys,
-    /// A seal does not open.
-    #[error("a seal does not open")]
-    Seal(#[from] OpenError),
-    /// The database fails.
-    #[error("the database failed")]
-    Database(#[from] sqlx::Error),
-}
-
 /// A hook that was made.
 #[derive(Debug)]
 pub struct Made {
@@ -74,15 +39,6 @@ pub struct Made {
     pub id: Uuid,
     /// Its secret, if it was made here: shown once, and never again.
     pub secret: Option<Secret>,
-}
-
-/// A secret that was changed.
-#[derive(Debug)]
-pub struct Rotated {
-    /// The new one, if it was made here: shown once, and never again.
-    pub secret: Option<Secret>,
-    /// Until when the one before signs too.
-    pub older_until: Option<OffsetDateTime>,
 }
 
 /// What shall be changed of a hook.
@@ -186,69 +142,6 @@ impl Catalogue {
         Ok(())
     }
 
-    /// Lets events through again. What has waited is sent, too. Says whether the hook was disabled.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn enable(&self, name: &str) -> Result<bool, Error> {
-        let hook = self.find(name).await?;
-        Ok(table::enable(&mut *self.pool.acquire().await?, hook.id, OffsetDateTime::now_utc()).await?)
-    }
-
-    /// Sends nothing more. What waits goes on waiting, and what comes is not for this hook. Says whether it was enabled.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn disable(&self, name: &str) -> Result<bool, Error> {
-        let hook = self.find(name).await?;
-        let now = OffsetDateTime::now_utc();
-        Ok(table::disable(&mut *self.pool.acquire().await?, hook.id, Disabled::Operator, now).await?)
-    }
-
-    /// Gives a hook a new secret; without one it is made. The one before signs beside it for so long.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn rotate(
-        &self,
-        name: &str,
-        secret: Option<&Secret>,
-        keep_older: Duration,
-    ) -> Result<Rotated, Error> {
-        let hook = self.find(name).await?;
-        let made = secret.is_none().then(new_secret);
-        let secret = secret.or(made.as_ref()).ok_or(Error::NoKeys)?;
-        check_secret(secret)?;
-        let sealed =
-            self.keys()?.seal(secret.expose().trim().as_bytes(), &secret_place(&hook.id.to_string()));
-        let now = OffsetDateTime::now_utc();
-        let older_until =
-            (keep_older.is_positive() && hook.secret_sealed.is_some()).then(|| now + keep_older);
-        table::rotate(&mut *self.pool.acquire().await?, hook.id, &sealed, older_until, now).await?;
-        Ok(Rotated { secret: made, older_until })
-    }
-
-    /// Forgets a hook. What waits for it is not sent; says how many events that are.
-    ///
-    /// # Errors
-    /// See [`Error`].
-    pub async fn remove(&self, name: &str) -> Result<usize, Error> {
-        let hook = self.find(name).await?;
-        let mut transaction = self.pool.begin().await?;
-        // From here on no event is put into its queue, and none is taken out.
-        table::remove(&mut transaction, hook.id).await?;
-        let mut skipped = 0;
-        loop {
-            let now = OffsetDateTime::now_utc();
-            match hook_deliveries::skip(&mut transaction, hook.id, SKIP_MAX, now).await? {
-                0 => break,
-                count => skipped += count,
-            }
-        }
-        transaction.commit().await?;
-        Ok(skipped)
-    }
-
     /// Finds out whether a hook could be sent to. A message is sent only if `send` says so: on a live Zap it costs a run.
     ///
     /// # Errors
@@ -280,22 +173,6 @@ fn check_name(name: &str) -> Result<(), Error> {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
     let fits = (1..=NAME_MAX_CHARS).contains(&name.len()) && name.chars().all(is_word);
     if fits { Ok(()) } else { Err(Error::Name) }
-}
-
-fn check_secret(secret: &Secret) -> Result<(), Error> {
-    if let Some(problem) = validation::secret_problem(secret.expose()) {
-        return Err(Error::Invalid(problem));
-    }
-    let key = outbound::SigningKey::parse(secret);
-    key.map(drop).map_err(|error| Error::Invalid(error.to_string()))
-}
-
-/// A secret as Standard Webhooks has them.
-fn new_secret() -> Secret {
-    use base64::{Engine as _, prelude::BASE64_STANDARD};
-    let mut key = [0; SECRET_LEN];
-    rand::rng().fill_bytes(&mut key);
-    Secret::from(format!("whsec_{}", BASE64_STANDARD.encode(key)).as_str())
 }
 
 /// What may be shown of a URL.

@@ -61,13 +61,15 @@ pub fn check(kind: Kind, manner: &Manner) -> Result<(), LimitError> {
     }
 }
 
-/// The limit that all replicas share.
+/// The limit that all replicas share: in no stretch of its window more calls than it says, the burst included, for this
+/// is how a receiver counts. So the pace behind a burst is that of what the burst leaves (100 an hour, 10 at once: then
+/// one each 40 seconds), and a burst above half of the limit is cut to that half, or the pace would be next to nothing.
+/// Proved by `a_window_never_holds_more_than_the_limit` and `three_replicas_together_keep_a_hooks_limit`.
 pub(crate) fn rate(manner: &Manner) -> Rate {
-    Rate {
-        count: u32::try_from(manner.rate_count).unwrap_or(1),
-        per: millis(manner.rate_window_ms),
-        burst: u32::try_from(manner.rate_burst).unwrap_or(1),
-    }
+    let number = |number: i32| u32::try_from(number).unwrap_or(1).max(1);
+    let count = number(manner.rate_count);
+    let burst = number(manner.rate_burst).min(count / 2).max(1);
+    Rate { count: (count - burst).max(1), per: millis(manner.rate_window_ms), burst }
 }
 
 /// A number of the table as a time.
@@ -93,6 +95,26 @@ pub(crate) mod tests {
             retry_base_ms: 60_000,
             retry_max_ms: 3_600_000,
         }
+    }
+
+    /// The most calls that a limiter of this rate grants in any stretch of its window, both ends included.
+    fn most(rate: Rate) -> u32 {
+        let interval = rate.per.as_nanos().div_ceil(u128::from(rate.count));
+        rate.burst + u32::try_from(rate.per.as_nanos() / interval).unwrap()
+    }
+
+    #[test]
+    fn a_window_never_holds_more_than_the_limit() {
+        for (count, burst) in
+            [(100, 10), (100, 1), (100, 50), (100, 100), (5, 2), (3, 3), (2, 2), (1_000_000, 1_000)]
+        {
+            let rate = rate(&manner(count, 3_600_000, burst));
+            assert!(most(rate) <= count.unsigned_abs(), "{count} {burst}: {rate:?}");
+            assert!(rate.burst <= burst.unsigned_abs() && rate.count + rate.burst <= count.unsigned_abs());
+        }
+        assert_eq!(rate(&manner(100, 3_600_000, 10)).count, 90);
+        // One in a window is one at an even pace.
+        assert_eq!((rate(&manner(1, 1_000, 10)).count, rate(&manner(1, 1_000, 10)).burst), (1, 1));
     }
 
     #[test]

@@ -6,20 +6,18 @@ use std::{
 };
 
 use config::HookDelivery;
-use contract::metric;
-use opentelemetry::{
-    KeyValue,
-    metrics::{Counter, Gauge},
-};
 use outbound::{BuildError, Client};
 use seal::Keyring;
 use sqlx::PgPool;
 use store::{
-    hook_deliveries::{Claimed, Outcome},
-    hooks::{Disabled, Kind},
+    hook_deliveries::{Backlog, Claimed},
+    hooks::Hook,
 };
+use time::OffsetDateTime;
 use tokio::sync::Notify;
 use uuid::Uuid;
+
+use crate::metrics::Metrics;
 
 /// Makes the bytes that a hook gets, of an event and the form that the hook wants. `None`: there is nothing to make them
 /// of, which a hook is not to blame for.
@@ -44,12 +42,6 @@ pub(crate) struct Shared {
 /// How many events wait for each hook, as far as this process knows.
 #[derive(Debug, Clone, Default)]
 pub struct Backlogs(Arc<Mutex<HashMap<Uuid, i64>>>);
-
-pub(crate) struct Metrics {
-    attempts: Counter<u64>,
-    backlog: Gauge<i64>,
-    disabled: Gauge<u64>,
-}
 
 impl Hooks {
     /// Hooks in this database.
@@ -88,11 +80,10 @@ impl Hooks {
 }
 
 impl Shared {
-    pub(crate) fn note_backlogs(&self, backlogs: &[store::hook_deliveries::Backlog]) {
+    /// Notes what waits for each hook.
+    pub(crate) fn note(&self, hooks: &[Hook], backlogs: &[Backlog]) {
         self.backlogs.replace(backlogs.iter().map(|backlog| (backlog.hook_id, backlog.pending)));
-        for backlog in backlogs {
-            self.metrics.backlog.record(backlog.pending, &[KeyValue::new("hook", backlog.hook_name.clone())]);
-        }
+        self.metrics.hooks(hooks, backlogs, OffsetDateTime::now_utc());
     }
 }
 
@@ -104,38 +95,5 @@ impl Backlogs {
     fn any_above(&self, hooks: impl IntoIterator<Item = Uuid>, max: i64) -> bool {
         let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         hooks.into_iter().any(|hook| known.get(&hook).is_some_and(|pending| *pending >= max))
-    }
-}
-
-impl Metrics {
-    fn new() -> Self {
-        let meter = telemetry::meter();
-        Self {
-            attempts: meter
-                .u64_counter(metric::HOOK_ATTEMPTS)
-                .with_description("Attempts to send an event to a hook")
-                .build(),
-            backlog: meter
-                .i64_gauge(metric::HOOK_BACKLOG)
-                .with_description("Events that wait for a hook")
-                .build(),
-            disabled: meter
-                .u64_gauge(metric::HOOKS_DISABLED)
-                .with_description("Hooks that nothing is sent to although nobody said so")
-                .build(),
-        }
-    }
-
-    pub(crate) fn attempt(&self, kind: Kind, outcome: Outcome) {
-        let labels = [KeyValue::new("kind", kind.as_str()), KeyValue::new("outcome", outcome.as_str())];
-        self.attempts.add(1, &labels);
-    }
-
-    pub(crate) fn empty(&self, hook: &str) {
-        self.backlog.record(0, &[KeyValue::new("hook", hook.to_owned())]);
-    }
-
-    pub(crate) fn disabled(&self, reason: Disabled, count: usize) {
-        self.disabled.record(count as u64, &[KeyValue::new("reason", reason.as_str())]);
     }
 }

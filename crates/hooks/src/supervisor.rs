@@ -1,15 +1,12 @@
 //! One worker for each hook that something may be sent to.
 
-use std::{
-    collections::{HashMap, HashSet},
-    time::Duration,
-};
+use std::{collections::HashMap, time::Duration};
 
 use lifecycle::Shutdown;
 use sqlx::PgPool;
 use store::{
     hook_deliveries,
-    hooks::{self, Disabled, Hook},
+    hooks::{self, Hook},
 };
 use tokio::{task::JoinHandle, time::Instant};
 use tracing::warn;
@@ -61,7 +58,7 @@ async fn all(pool: &PgPool) -> sqlx::Result<Vec<Hook>> {
 }
 
 fn attend(hooks: &Hooks, known: &[Hook], workers: &mut HashMap<Uuid, JoinHandle<()>>, shutdown: &Shutdown) {
-    for hook in known.iter().filter(|hook| hook.disabled.is_none()) {
+    for hook in known.iter().filter(|hook| hook.takes_events()) {
         workers.entry(hook.id).or_insert_with(|| {
             let worker = Worker::new(hooks.clone(), hook.id, shutdown.clone());
             shutdown.spawn(worker.run())
@@ -75,14 +72,7 @@ async fn count(hooks: &Hooks, known: &[Hook]) {
         hook_deliveries::backlogs(&mut connection).await
     };
     // It is counted again soon.
-    let Ok(backlogs) = counting.await else { return };
-    hooks.0.note_backlogs(&backlogs);
-    let waiting: HashSet<_> = backlogs.iter().map(|backlog| backlog.hook_id).collect();
-    for hook in known.iter().filter(|hook| !waiting.contains(&hook.id)) {
-        hooks.0.metrics.empty(&hook.name);
-    }
-    for reason in [Disabled::Gone, Disabled::Unreadable] {
-        let count = known.iter().filter(|hook| hook.disabled == Some(reason)).count();
-        hooks.0.metrics.disabled(reason, count);
+    if let Ok(backlogs) = counting.await {
+        hooks.0.note(known, &backlogs);
     }
 }

@@ -1,6 +1,6 @@
 //! Whether a hook could be sent to.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use http::HeaderValue;
 use outbound::{Client, Request, Url};
@@ -10,7 +10,7 @@ use store::hooks::{Hook, Kind};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use uuid::Uuid;
 
-use crate::{limits, opened::Opened};
+use crate::{limits, opened::Opened, said::in_full};
 
 /// How long the test message may take, as the older client allowed.
 const TEST_TIMEOUT: Duration = Duration::from_secs(5);
@@ -40,7 +40,7 @@ impl Validation {
         if hook.secret_sealed.is_none() {
             found.warnings.push("it has no secret: what is sent is not signed".to_owned());
         }
-        if let Some(reason) = hook.disabled {
+        if let Some(reason) = hook.disabled.filter(|_| !hook.takes_events()) {
             found.warnings.push(format!("it is disabled ({reason}): nothing is sent there"));
         }
         if let Err(error) = limits::check(hook.kind, &hook.manner) {
@@ -68,7 +68,7 @@ impl Validation {
         // A call of any method runs the Zap, and is paid for.
         if !send {
             if let Err(error) = client.reach(&opened.url).await {
-                self.errors.push(chain(&error));
+                self.errors.push(in_full(&error));
             }
             return;
         }
@@ -89,7 +89,7 @@ impl Validation {
                     self.errors.push(format!("it answered {}", answer.status));
                 }
             }
-            Err(error) => self.errors.push(error.to_string()),
+            Err(error) => self.errors.push(in_full(&error)),
         }
     }
 }
@@ -110,16 +110,6 @@ fn test_message(opened: Opened) -> Result<Request, String> {
     Ok(signed.into_iter().fold(request, |request, (name, value)| request.header(name, value)))
 }
 
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
-}
-
 /// Whether a secret is good enough to sign with.
 pub(crate) fn secret_problem(secret: &str) -> Option<String> {
     (secret.trim().chars().count() < SECRET_MIN)
@@ -129,17 +119,37 @@ pub(crate) fn secret_problem(secret: &str) -> Option<String> {
 /// Whether a URL may be a hook's. The error is a sentence without the URL.
 pub(crate) fn url(text: &str, require_https: bool) -> Result<Url, String> {
     let url = Url::parse(text.trim()).map_err(|_| "expected a URL https://host/path".to_owned())?;
-    let is_local = || match url.host() {
-        Some(host) => {
-            host.to_string() == "localhost"
-                || host.to_string().trim_matches(['[', ']']).parse::<std::net::IpAddr>().is_ok()
-        }
-        None => false,
+    let is_local = || {
+        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+        host == "localhost" || host.parse::<IpAddr>().is_ok()
     };
     match url.scheme() {
         "https" => Ok(url),
         "http" if !require_https || is_local() => Ok(url),
         "http" => Err("plain HTTP is refused (zapier.delivery.require_https)".to_owned()),
         _ => Err("expected a URL https://host/path".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn plain_http_is_for_bare_addresses_unless_the_settings_say_otherwise() {
+        for (text, taken, taken_without_https) in [
+            ("https://hooks.example.com/catch/1/x", true, true),
+            ("http://hooks.example.com/catch/1/x", false, true),
+            ("http://127.0.0.1:9/x", true, true),
+            ("http://[::1]:9/x", true, true),
+            ("http://localhost/x", true, true),
+            ("http://192.168.1.2/x", true, true),
+            ("ftp://hooks.example.com/x", false, false),
+            ("hooks.example.com/x", false, false),
+            ("", false, false),
+        ] {
+            let verdict = |require_https| url(text, require_https).is_ok();
+            assert_eq!((verdict(true), verdict(false)), (taken, taken_without_https), "{text}");
+        }
     }
 }

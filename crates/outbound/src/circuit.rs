@@ -64,14 +64,10 @@ impl Circuits {
         let mut failing = self.failing();
         let mut is_trial = false;
         if let Some(known) = failing.get_mut(&key)
-            && let Some(until) = known.rests_until
+            && known.rests_until.is_some()
         {
-            let left = until.saturating_duration_since(Instant::now());
-            if !left.is_zero() {
-                return Err(Error::Resting { after: left });
-            }
-            if known.has_trial {
-                return Err(Error::Resting { after: TRIAL_WAIT });
+            if let Some(after) = known.rests() {
+                return Err(Error::Resting { after });
             }
             known.has_trial = true;
             is_trial = true;
@@ -80,8 +76,24 @@ impl Circuits {
         Ok(Leave { circuits: self.clone(), key, is_trial })
     }
 
+    /// How long a destination still rests.
+    pub(crate) fn rests(&self, key: &str) -> Option<Duration> {
+        self.failing().get(key).and_then(Failing::rests)
+    }
+
     fn failing(&self) -> MutexGuard<'_, HashMap<String, Failing>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Failing {
+    /// How long nobody may call; none: the next one may, to try.
+    fn rests(&self) -> Option<Duration> {
+        let left = self.rests_until?.saturating_duration_since(Instant::now());
+        match left {
+            Duration::ZERO => self.has_trial.then_some(TRIAL_WAIT),
+            left => Some(left),
+        }
     }
 }
 

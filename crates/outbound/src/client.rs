@@ -77,6 +77,12 @@ impl Client {
         self.tell_once(request).await
     }
 
+    /// How long what requests call by this name ([`Request::circuit`]) still rests; none: it may be called. For who pays
+    /// for a call before making it.
+    pub fn rests(&self, circuit: &str) -> Option<Duration> {
+        self.circuits.rests(circuit)
+    }
+
     /// Asks for something large, which is read in pieces. Until it begins this is like [`Self::send`]; an answer with
     /// another status than 200 is read whole.
     ///

@@ -28,6 +28,8 @@ pub enum Step {
     Slow(Duration),
     /// Answers with this status and a text body.
     Status(u16, &'static str),
+    /// Answers with this status, and repeats where it was asked, as many servers' error pages do.
+    Echo(u16),
     /// Answers with this status and `Retry-After`.
     RetryAfter(u16, &'static str),
     /// Its work, with a header added to the answer.
@@ -123,6 +125,7 @@ pub(crate) async fn play(State(script): State<Script>, request: HttpRequest<Body
     let Ok(body) = to_bytes(body, BODY_MAX_BYTES).await else {
         return StatusCode::PAYLOAD_TOO_LARGE.into_response();
     };
+    let target = parts.uri.to_string();
     let step = script.note(Request {
         method: parts.method.to_string(),
         path: parts.uri.path().to_owned(),
@@ -149,6 +152,7 @@ pub(crate) async fn play(State(script): State<Script>, request: HttpRequest<Body
             std::future::pending().await
         }
         Step::Status(status, body) => (status_of(status), body).into_response(),
+        Step::Echo(status) => (status_of(status), format!("Cannot POST {target}")).into_response(),
         Step::RetryAfter(status, after) => {
             (status_of(status), [(header::RETRY_AFTER, after)], "").into_response()
         }

@@ -1,16 +1,18 @@
 //! Each hook's own queue: events on their way to hooks, and what became of them.
 
 mod claim;
+mod erase;
 mod fan_out;
 mod settle;
 mod stats;
 
 use serde::Serialize;
 
-pub use claim::{Claimed, claim, release};
+pub use claim::{ABANDONED, Claimed, claim, release};
+pub use erase::{erase_answers, told};
 pub use fan_out::{HookEvent, fan_out};
 pub use settle::{Settled, Verdict, settle, skip};
-pub use stats::{Attempt, Backlog, Period, attempts, backlogs, period, remove_before, waiting};
+pub use stats::{Attempt, Backlog, Period, attempts, backlogs, period, waiting};
 
 /// What became of one attempt.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, sqlx::Type)]

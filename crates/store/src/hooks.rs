@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-pub use change::{disable, enable, insert, remove, reseal, rotate, seed, update, validated};
-pub use read::{all, enabled, find, lock_all};
+pub use change::{disable, enable, insert, opened, remove, reseal, rotate, seed, update, validated};
+pub use read::{all, find, lock_all, taking_events};
 
 /// Name of the table: part of what URLs and secrets are sealed for.
 pub const TABLE: &str = "hooks";
@@ -57,7 +57,7 @@ pub enum Disabled {
     Settings,
     /// It answered 410: it is retired.
     Gone,
-    /// Its URL or secret does not open, or is none.
+    /// Its URL or secret does not open where a process tried. What comes for it waits meanwhile.
     Unreadable,
 }
 
@@ -139,6 +139,13 @@ pub struct Hook {
     pub created_at: OffsetDateTime,
     /// When it was last changed.
     pub updated_at: OffsetDateTime,
+}
+
+impl Hook {
+    /// Whether events are for it. One that cannot be opened gets its own: it goes on as soon as a process has its key.
+    pub fn takes_events(&self) -> bool {
+        matches!(self.disabled, None | Some(Disabled::Unreadable))
+    }
 }
 
 /// A hook to be made.

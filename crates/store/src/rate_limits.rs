@@ -15,8 +15,8 @@ pub struct Rate {
     pub count: u32,
     /// in so long,
     pub per: Duration,
-    /// of which so many at once after a pause. In any stretch of `per` at most `count + burst - 1` are granted (and one
-    /// more at its very edge), so who counts strictly per window is met with a burst of 1.
+    /// of which so many at once after a pause. In any stretch of `per` at most `count + burst - 1` are granted, and one
+    /// more at its very edge: who counts strictly is met with [`Rate::strict`].
     pub burst: u32,
 }
 
@@ -116,6 +116,15 @@ pub async fn resume(connection: &mut PgConnection, key: &str) -> sqlx::Result<bo
     Ok(changed.rows_affected() > 0)
 }
 
+/// Forgets a limit: what it limited is gone.
+///
+/// # Errors
+/// Those of the database.
+pub async fn forget(connection: &mut PgConnection, key: &str) -> sqlx::Result<()> {
+    sqlx::query!("delete from rate_limits where key = $1", key).execute(connection).await?;
+    Ok(())
+}
+
 /// Every limit, for people.
 ///
 /// # Errors
@@ -143,6 +152,13 @@ pub async fn list(connection: &mut PgConnection) -> sqlx::Result<Vec<Limit>> {
 const PAUSE_MAX_US: i64 = 365 * 24 * 3_600 * 1_000_000;
 
 impl Rate {
+    /// For who counts strictly: in no stretch of `per` do more than `count` calls arrive, although each of them is on its
+    /// way for a time of its own, up to a twentieth of `per`. Proved by `calls_on_their_way_do_not_exceed_a_strict_limit` and,
+    /// at the simulator, by `three_replicas_share_the_limit`.
+    pub fn strict(count: u32, per: Duration) -> Self {
+        Self { count, per: per.saturating_add(per / 20), burst: 1 }
+    }
+
     /// Microseconds between two calls at an even pace, rounded up so that the limit is never exceeded.
     fn interval_us(self) -> i64 {
         let interval = self.per.as_micros().div_ceil(u128::from(self.count.max(1)));
@@ -158,4 +174,20 @@ impl Rate {
 
 fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.try_into().unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_on_their_way_do_not_exceed_a_strict_limit() {
+        let minute = Duration::from_mins(1);
+        let rate = Rate::strict(10, minute);
+        // The first of eleven arrives three seconds late, the last one at once.
+        let between = duration(rate.interval_us() * 10) - Duration::from_secs(3);
+        assert!(between >= minute, "{between:?}");
+        assert_eq!(rate.tolerance_us(), 0, "none comes before its time");
+        assert_eq!(Rate::strict(u32::MAX, Duration::MAX).per, Duration::MAX);
+    }
 }

@@ -13,8 +13,8 @@ use time::OffsetDateTime;
 
 use crate::{
     context::{Context, broker, database},
-    events::StatusWord,
-    failure::Failure,
+    events::{StatusWord, unreadable},
+    failure::{Failure, WRONG},
     output::{minutes, size},
 };
 
@@ -25,9 +25,10 @@ Examples:
   weir cleanup --dry-run                       what would go, and what is kept although it is old
   weir cleanup                                 what is older than configured
   weir cleanup --days 30 --provider instagram
+  weir cleanup --days 90 --provider usage      sessions and deliveries to hooks, too
   weir cleanup --status dead_letter --days 180 --vacuum";
 
-/// Remove what is old and settled: ledger, dead letters, accounts of consumers, replays, deliveries to hooks.
+/// Remove what is old and settled: ledger, dead letters, accounts of consumers, replays, deliveries to hooks, sessions.
 ///
 /// In batches, a short transaction each; safe to interrupt, and to run beside everything. The dead letter service does the
 /// same every hour (`retention.enabled`).
@@ -51,6 +52,14 @@ pub(crate) struct Args {
     vacuum: bool,
 }
 
+impl Args {
+    /// Of usage reports, with sessions and deliveries to hooks, older than so many days.
+    pub(crate) fn of_usage(days: u64) -> Self {
+        let provider = Some(contract::stream::usage::PROVIDER.to_owned());
+        Self { days: Some(days), provider, status: None, dry_run: false, vacuum: false }
+    }
+}
+
 pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Failure> {
     let settings = context.settings()?;
     let ask = Ask {
@@ -69,16 +78,26 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Fail
     let pool = database(&settings, WAIT).await?;
     let before = bytes(&pool).await?;
 
-    let lines = work(&pool, &plan).await?;
-    if args.vacuum {
+    let Worked { lines, interrupted } = work(&pool, &plan).await?;
+    if args.vacuum && !interrupted {
         vacuum(&pool).await?;
     }
-    report(context, args, &lines, (before, bytes(&pool).await?))?;
+    report(context, args, &lines, (before, bytes(&pool).await?), interrupted)?;
+    if interrupted {
+        context.output.note("interrupted: there may be more; run it again");
+        return Ok(ExitCode::from(WRONG));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+/// What was done, and whether somebody ended it.
+struct Worked {
+    lines: Vec<Line>,
+    interrupted: bool,
+}
+
 /// Works the plan off, with a bar; the first Ctrl-C ends it after the batch under way.
-async fn work(pool: &PgPool, plan: &Plan) -> Result<Vec<Line>, Failure> {
+async fn work(pool: &PgPool, plan: &Plan) -> Result<Worked, Failure> {
     let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {msg} [{elapsed}]") {
         bar.set_style(style);
@@ -98,11 +117,11 @@ async fn work(pool: &PgPool, plan: &Plan) -> Result<Vec<Line>, Failure> {
         }
     };
     bar.finish_and_clear();
-    let lines = result.map_err(|error| Failure::from(anyhow::Error::from(error)))?;
-    lines.ok_or_else(|| {
+    let lines = result.map_err(unreadable)?.ok_or_else(|| {
         Failure::from(anyhow!("another process is removing what is old"))
             .hint("the dead letter service does it every hour")
-    })
+    })?;
+    Ok(Worked { lines, interrupted: shutdown.is_draining() })
 }
 
 async fn vacuum(pool: &PgPool) -> anyhow::Result<()> {
@@ -121,7 +140,13 @@ async fn bytes(pool: &PgPool) -> anyhow::Result<u64> {
     Ok(u64::try_from(bytes).unwrap_or(0))
 }
 
-fn report(context: &Context, args: &Args, lines: &[Line], bytes: (u64, u64)) -> anyhow::Result<()> {
+fn report(
+    context: &Context,
+    args: &Args,
+    lines: &[Line],
+    bytes: (u64, u64),
+    interrupted: bool,
+) -> anyhow::Result<()> {
     let output = context.output;
     let shown = lines.iter().filter(|line| line.deleted + line.kept > 0).map(|line| {
         let provider = if line.provider.is_empty() { "all" } else { line.provider };
@@ -145,7 +170,8 @@ fn report(context: &Context, args: &Args, lines: &[Line], bytes: (u64, u64)) -> 
     })?;
     if kept > 0 {
         output.line(format!(
-            "{kept} rows as old are kept: no audit has counted them yet (`weir audit`), or something else needs them"
+            "{kept} rows as old are kept: no audit has counted them yet (`weir audit`), or something that is still there \
+             needs them, perhaps until the next run"
         ))?;
     }
     if total > 0 && !args.dry_run && !args.vacuum {
@@ -153,6 +179,7 @@ fn report(context: &Context, args: &Args, lines: &[Line], bytes: (u64, u64)) -> 
     }
     output.document(&json!({
         "dry_run": args.dry_run,
+        "interrupted": interrupted,
         "removed": total,
         "kept": kept,
         "database_bytes_before": bytes.0,

@@ -1,7 +1,6 @@
 //! `weir zapier`: the hooks that events are sent on to, how they fare, and the sessions behind the events.
 
 mod attempts;
-mod cleanup;
 mod health;
 mod hooks;
 mod sessions;
@@ -19,9 +18,15 @@ use sqlx::PgPool;
 use time::OffsetDateTime;
 
 use crate::{
+    cleanup,
     context::{Context, database},
     failure::Failure,
 };
+
+const CLEANUP_EXAMPLES: &str = "\
+Examples:
+  weir zapier cleanup                   what is older than 30 days
+  weir zapier cleanup --days 90";
 
 const WAIT: Duration = Duration::from_secs(5);
 
@@ -48,9 +53,13 @@ pub(crate) enum Verb {
     /// List sessions, or show one.
     #[command(after_help = sessions::EXAMPLES)]
     Sessions(sessions::Args),
-    /// Remove old sessions, queries and attempts.
-    #[command(after_help = cleanup::EXAMPLES)]
-    Cleanup(cleanup::Args),
+    /// Remove old reports, sessions and deliveries: `weir cleanup --provider usage`, by its older name.
+    #[command(after_help = CLEANUP_EXAMPLES)]
+    Cleanup {
+        /// Days that are kept. What waits for a hook is kept in any case.
+        #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=36_500))]
+        days: u64,
+    },
 }
 
 pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Failure> {
@@ -65,7 +74,7 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
         Verb::Health => health::health(&pool, output).await,
         Verb::Attempts(args) => attempts::run(args, &pool, output).await,
         Verb::Sessions(args) => sessions::run(args, &pool, output).await,
-        Verb::Cleanup(args) => cleanup::run(args, &pool, output).await,
+        Verb::Cleanup { days } => cleanup::run(&cleanup::Args::of_usage(*days), context).await,
     }
 }
 

@@ -10,6 +10,8 @@ use crate::{c2s::parse_instant, lenient};
 const WORD_MAX_BYTES: usize = 256;
 /// Larger amounts are mistakes, and their sums would not fit.
 const AMOUNT_MAX: i64 = 1_000_000_000_000;
+/// The same of costs.
+const COST_MAX: f64 = 1e12;
 
 /// What a report says, in either of its shapes.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -125,7 +127,7 @@ fn amount(value: &Value, key: &str) -> Option<i64> {
 
 fn cost(value: &Value) -> Option<f64> {
     let text = lenient::text(value, "estimated_cost").or_else(|| lenient::text(value, "cost"))?;
-    text.trim().parse::<f64>().ok().filter(|cost| cost.is_finite() && *cost >= 0.0)
+    text.trim().parse::<f64>().ok().filter(|cost| (0.0..=COST_MAX).contains(cost))
 }
 
 fn flag(value: &Value) -> Option<bool> {

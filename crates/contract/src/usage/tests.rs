@@ -136,6 +136,10 @@ fn numbers_and_flags_come_in_many_spellings() {
     .unwrap();
     assert_eq!((usage.response_time_ms, usage.estimated_tokens), (Some(1201), Some(100)));
     assert_eq!((usage.success, usage.timestamp, usage.estimated_cost), (Some(true), Some(AT), Some(0.25)));
+    for cost in ["1e300", "-1", "\"NaN\"", "\"inf\""] {
+        let usage = Usage::parse(format!(r#"{{"session_id":"s","cost":{cost}}}"#).as_bytes()).unwrap();
+        assert_eq!(usage.estimated_cost, None, "{cost}: the sum of many must be a number");
+    }
     let odd = Usage::parse(
         br#"{"session_id":"s","query":["x"],"response_time_ms":-5,"estimated_tokens":null,"success":null,"timestamp":"soon","model_name":{}}"#,
     )

@@ -7,7 +7,7 @@ use store::hooks::{self as table, Disabled, Hook, Kind, Manner, NewHook};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use super::{Catalogue, Error, check_secret, host};
+use super::{Catalogue, Error, host, secret::check_secret};
 use crate::{
     limits,
     opened::{secret_place, url_place},
@@ -29,7 +29,7 @@ impl Catalogue {
                 integer(settings.rate_window_seconds.saturating_mul(1_000)),
                 small(settings.rate_burst),
             ),
-            Kind::Webhook => ("envelope", 30, 1_000, 30),
+            Kind::Webhook => ("envelope", 30, 1_000, 5),
         };
         Manner {
             event_filter: vec!["*".to_owned()],

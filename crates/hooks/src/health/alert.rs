@@ -126,7 +126,7 @@ pub(super) fn of(health: &Health) -> Vec<Alert> {
                 add(
                     "hook_unreadable",
                     Level::Critical,
-                    format!("hook {} cannot be called and is disabled", hook.name),
+                    format!("hook {} does not open: its key is not in seal.keys; its events wait", hook.name),
                 );
             }
             Some(Disabled::Operator | Disabled::Settings) if hook.pending > 0 => {

@@ -7,6 +7,9 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+/// Code of an attempt whose process died at it.
+pub const ABANDONED: &str = "abandoned";
+
 /// An event that this process shall send to a hook now.
 #[derive(Debug, Clone)]
 pub struct Claimed {
@@ -32,6 +35,9 @@ pub struct Claimed {
 /// gives it back by its lease, so a hook may get an event twice, under the same webhook-id. Proved by
 /// `what_a_dead_process_held_is_sent_again_under_the_same_id`.
 ///
+/// What the dead process was at is noted as an attempt that was abandoned: the hook may have seen it. It does not count,
+/// for it was no fault of the hook's.
+///
 /// The database's clock decides: those of replicas may differ.
 ///
 /// # Errors
@@ -43,23 +49,32 @@ pub async fn claim(
 ) -> sqlx::Result<Option<Claimed>> {
     let row = sqlx::query!(
         "with due as (
-            select event_id from hook_deliveries
+            select event_id, claimed_until as abandoned_until from hook_deliveries
             where hook_id = $1 and status = 'pending' and due_at <= statement_timestamp()
                 and (claimed_until is null or claimed_until <= statement_timestamp())
             order by due_at, event_id
             limit 1
             for update skip locked
+        ), taken as (
+            update hook_deliveries delivery
+            set claimed_until = statement_timestamp() + $2::bigint * interval '1 millisecond'
+            from due
+            where delivery.event_id = due.event_id and delivery.hook_id = $1
+            returning delivery.event_id, delivery.attempts, due.abandoned_until
+        ), abandoned as (
+            insert into hook_attempts (event_id, hook_id, number, started_at, duration_ms, outcome, error_code,
+                error_message)
+            select event_id, $1, attempts + 1, abandoned_until - $2::bigint * interval '1 millisecond', 0, 'retry',
+                $3, 'whoever made it ended before its outcome was written down'
+            from taken where abandoned_until is not null
         )
-        update hook_deliveries delivery
-        set claimed_until = statement_timestamp() + $2::bigint * interval '1 millisecond',
-            first_tried_at = coalesce(first_tried_at, statement_timestamp())
-        from due
-        join hook_events event using (event_id)
-        where delivery.event_id = due.event_id and delivery.hook_id = $1
-        returning event.event_id, event.root_id, event.event_type, event.subject, event.body, event.headers,
-            event.received_at, delivery.attempts",
+        select event.event_id, event.root_id, event.event_type, event.subject, event.body, event.headers,
+            event.received_at, taken.attempts
+        from taken
+        join hook_events event using (event_id)",
         hook_id,
         i64::try_from(lease.as_millis()).unwrap_or(i64::MAX),
+        ABANDONED,
     )
     .fetch_optional(connection)
     .await?;
@@ -75,23 +90,16 @@ pub async fn claim(
     }))
 }
 
-/// Gives back what was not sent, to be due after `wait`. It was no attempt.
+/// Gives back what was not sent. It was no attempt, and keeps its place in the queue.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn release(
-    connection: &mut PgConnection,
-    event_id: Uuid,
-    hook_id: Uuid,
-    wait: Duration,
-) -> sqlx::Result<()> {
+pub async fn release(connection: &mut PgConnection, event_id: Uuid, hook_id: Uuid) -> sqlx::Result<()> {
     sqlx::query!(
-        "update hook_deliveries
-        set claimed_until = null, due_at = greatest(due_at, statement_timestamp() + $3::bigint * interval '1 millisecond')
+        "update hook_deliveries set claimed_until = null
         where event_id = $1 and hook_id = $2 and status = 'pending'",
         event_id,
         hook_id,
-        i64::try_from(wait.as_millis()).unwrap_or(i64::MAX),
     )
     .execute(connection)
     .await?;

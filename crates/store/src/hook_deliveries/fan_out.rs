@@ -23,8 +23,10 @@ pub struct HookEvent<'a> {
     pub hooks: Vec<(Uuid, &'a str)>,
 }
 
-/// Puts events into the queues of their hooks. Gives the events that wait for a hook now: of the others, no hook wants
-/// them, or each has them already. Proved by `a_replay_goes_to_those_hooks_alone_that_lack_the_event`.
+/// Puts events into the queues of their hooks. Gives the events that wait for a hook now, those included that wait since
+/// an earlier delivery of their message, whose acknowledgement was lost: of the others, no hook wants them, or each has
+/// them already. Proved by `a_replay_goes_to_those_hooks_alone_that_lack_the_event` and
+/// `an_event_that_comes_again_is_not_done_while_a_hook_waits_for_it`.
 ///
 /// # Errors
 /// Those of the database.
@@ -34,14 +36,27 @@ pub async fn fan_out(
     events: &[HookEvent<'_>],
     now: OffsetDateTime,
 ) -> sqlx::Result<Vec<Uuid>> {
-    let events: Vec<_> = events.iter().filter(|event| !event.hooks.is_empty()).collect();
-    if events.is_empty() {
-        return Ok(Vec::new());
+    let wanted: Vec<_> = events.iter().filter(|event| !event.hooks.is_empty()).collect();
+    if !wanted.is_empty() {
+        insert_events(connection, consumer, &wanted, now).await?;
+        insert_deliveries(connection, &wanted, now).await?;
     }
-    insert_events(connection, consumer, &events, now).await?;
+    sqlx::query_scalar!(
+        "select distinct event_id from hook_deliveries where event_id = any($1) and status = 'pending'",
+        &column(events, |event| event.event.envelope.id.0),
+    )
+    .fetch_all(connection)
+    .await
+}
+
+async fn insert_deliveries(
+    connection: &mut PgConnection,
+    events: &[&HookEvent<'_>],
+    now: OffsetDateTime,
+) -> sqlx::Result<()> {
     let pairs: Vec<_> =
         events.iter().flat_map(|event| event.hooks.iter().map(move |hook| (event, hook))).collect();
-    let waiting = sqlx::query_scalar!(
+    sqlx::query!(
         "insert into hook_deliveries (event_id, hook_id, hook_name, status, due_at, created_at)
         select new.event_id, new.hook_id, new.hook_name, 'pending', $6, $6
         from unnest($1::uuid[], $2::uuid[], $3::uuid[], $4::text[], $5::boolean[])
@@ -52,8 +67,7 @@ pub async fn fan_out(
             where event.root_id = new.root_id and event.event_id <> new.event_id
                 and delivery.hook_id = new.hook_id and delivery.status in ('pending', 'delivered')
         )
-        on conflict do nothing
-        returning event_id",
+        on conflict do nothing",
         &column(&pairs, |(event, _)| event.event.envelope.id.0),
         &column(&pairs, |(event, _)| event.root.0),
         &column(&pairs, |(_, (id, _))| *id),
@@ -61,9 +75,9 @@ pub async fn fan_out(
         &column(&pairs, |(event, _)| event.is_forced),
         now,
     )
-    .fetch_all(connection)
+    .execute(connection)
     .await?;
-    Ok(waiting)
+    Ok(())
 }
 
 async fn insert_events(

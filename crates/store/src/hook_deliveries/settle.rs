@@ -61,16 +61,22 @@ pub async fn settle(
     now: OffsetDateTime,
 ) -> sqlx::Result<Settled> {
     let (event_id, hook_id) = (attempt.event_id, attempt.hook_id);
-    // Deliveries of one event are settled one after the other: the last one must see that it is the last.
-    sqlx::query!("select event_id from hook_events where event_id = $1 for update", event_id)
+    // Deliveries of one event are settled one after the other: the last one must see that it is the last. Whoever adds a
+    // delivery at this moment need not wait.
+    sqlx::query!("select event_id from hook_events where event_id = $1 for no key update", event_id)
         .fetch_optional(&mut *connection)
         .await?;
     note(connection, attempt).await?;
     let (status, wait, code, error, counts) = match verdict {
         Verdict::Delivered => ("delivered", None, None, None, true),
-        Verdict::Again { wait, counts } => {
-            ("pending", Some(wait), attempt.error_code.as_deref(), attempt.error_message.as_deref(), counts)
-        }
+        // What need not wait keeps its place in the queue.
+        Verdict::Again { wait, counts } => (
+            "pending",
+            Some(wait).filter(|wait| !wait.is_zero()),
+            attempt.error_code.as_deref(),
+            attempt.error_message.as_deref(),
+            counts,
+        ),
         Verdict::Dead { code, error } => ("dead", None, Some(code.as_str()), Some(error), true),
     };
     let message = error.map(|error| bounded(error, ERROR_MAX_BYTES));
@@ -78,6 +84,7 @@ pub async fn settle(
         "update hook_deliveries
         set status = $3, claimed_until = null, attempts = attempts + $4, error_code = $5, error_message = $6,
             due_at = coalesce(statement_timestamp() + $7::bigint * interval '1 millisecond', due_at),
+            first_tried_at = coalesce(first_tried_at, $9),
             finished_at = case when $3 <> 'pending' then $8::timestamptz end
         where event_id = $1 and hook_id = $2 and status = 'pending'",
         event_id,
@@ -88,6 +95,7 @@ pub async fn settle(
         message.as_deref(),
         wait.map(|wait| i64::try_from(wait.as_millis()).unwrap_or(i64::MAX)),
         now,
+        attempt.started_at,
     )
     .execute(&mut *connection)
     .await?;
@@ -218,7 +226,7 @@ pub async fn skip(
         where delivery.hook_id = $1 and delivery.status = 'pending'
         order by event.event_id
         limit $2
-        for update of event",
+        for no key update of event",
         hook_id,
         rows_max,
     )

@@ -58,6 +58,8 @@ pub struct Period {
     pub throttled: i64,
     /// Events given up.
     pub dead: i64,
+    /// Attempts without an answer that the hook may have seen: what follows each may be a repeat to it.
+    pub unanswered: i64,
     /// Mean time of an answered attempt.
     pub avg_response_time_ms: Option<f64>,
     /// Mean retries of what was delivered.
@@ -115,6 +117,8 @@ pub async fn period(
         r#"select count(*) as "attempts!", count(*) filter (where outcome = 'delivered') as "delivered!",
             count(*) filter (where outcome = 'throttled') as "throttled!",
             count(*) filter (where outcome = 'dead') as "dead!",
+            count(*) filter (where status_code is null and error_code in ('timeout', 'broken', 'abandoned'))
+                as "unanswered!",
             (avg(duration_ms) filter (where status_code is not null))::double precision as average
         from hook_attempts where started_at >= $1 and ($2::uuid is null or hook_id = $2)"#,
         since,
@@ -136,6 +140,7 @@ pub async fn period(
         delivered: attempts.delivered,
         throttled: attempts.throttled,
         dead: attempts.dead,
+        unanswered: attempts.unanswered,
         avg_response_time_ms: attempts.average,
         avg_retries_success: retries.success,
         avg_retries_failure: retries.failure,
@@ -162,38 +167,4 @@ pub async fn attempts(
     )
     .fetch_all(connection)
     .await
-}
-
-/// Removes up to `rows_max` attempts, and as many events that no hook waits for any more, from before an instant; says
-/// how many of each.
-///
-/// # Errors
-/// Those of the database.
-pub async fn remove_before(
-    connection: &mut PgConnection,
-    before: OffsetDateTime,
-    rows_max: i64,
-) -> sqlx::Result<(u64, u64)> {
-    let attempts = sqlx::query!(
-        "delete from hook_attempts
-        where id in (select id from hook_attempts where started_at < $1 order by started_at limit $2)",
-        before,
-        rows_max,
-    )
-    .execute(&mut *connection)
-    .await?;
-    let events = sqlx::query!(
-        "delete from hook_events
-        where event_id in (
-            select event_id from hook_events event
-            where created_at < $1 and not exists
-                (select from hook_deliveries where event_id = event.event_id and status = 'pending')
-            order by created_at limit $2
-        )",
-        before,
-        rows_max,
-    )
-    .execute(&mut *connection)
-    .await?;
-    Ok((attempts.rows_affected(), events.rows_affected()))
 }

@@ -153,7 +153,8 @@ pub async fn enable(connection: &mut PgConnection, id: Uuid, now: OffsetDateTime
     Ok(updated.rows_affected() > 0)
 }
 
-/// Sends nothing more to a hook; what waits for it goes on waiting. Says whether it was enabled.
+/// Sends nothing more to a hook; what waits for it goes on waiting. Says whether events were for it until now: one that
+/// only did not open can be disabled, too.
 ///
 /// # Errors
 /// Those of the database.
@@ -165,9 +166,25 @@ pub async fn disable(
 ) -> sqlx::Result<bool> {
     let updated = sqlx::query!(
         "update hooks set enabled = false, disabled_reason = $2, disabled_at = $3, updated_at = $3
-        where id = $1 and enabled",
+        where id = $1 and (enabled or disabled_reason = 'unreadable' and $2 <> 'unreadable')",
         id,
         reason as _,
+        now,
+    )
+    .execute(connection)
+    .await?;
+    Ok(updated.rows_affected() > 0)
+}
+
+/// Notes that a hook can be opened again. Says whether that is news.
+///
+/// # Errors
+/// Those of the database.
+pub async fn opened(connection: &mut PgConnection, id: Uuid, now: OffsetDateTime) -> sqlx::Result<bool> {
+    let updated = sqlx::query!(
+        "update hooks set enabled = true, disabled_reason = null, disabled_at = null, updated_at = $2
+        where id = $1 and disabled_reason = 'unreadable'",
+        id,
         now,
     )
     .execute(connection)

@@ -84,13 +84,13 @@ pub async fn find(connection: &mut PgConnection, name: &str) -> sqlx::Result<Opt
     Ok(read(connection, Some(name), None).await?.pop())
 }
 
-/// The hook of this id, if something may be sent there now.
+/// The hook of this id, if events are for it now.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn enabled(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Hook>> {
+pub async fn taking_events(connection: &mut PgConnection, id: Uuid) -> sqlx::Result<Option<Hook>> {
     let hook = read(connection, None, Some(id)).await?.pop();
-    Ok(hook.filter(|hook| hook.disabled.is_none()))
+    Ok(hook.filter(Hook::takes_events))
 }
 
 async fn read(
@@ -116,13 +116,17 @@ async fn read(
     Ok(rows.into_iter().map(Hook::from).collect())
 }
 
-/// Id, name and filter of every hook that something may be sent to. Until the transaction ends none of them is removed.
+/// Id, name and filter of every hook that events are for. Until the transaction ends none of them is removed.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn lock_all(connection: &mut PgConnection) -> sqlx::Result<Vec<(Uuid, String, Vec<String>)>> {
-    let rows = sqlx::query!("select id, name, event_filter from hooks where enabled order by id for share")
-        .fetch_all(connection)
-        .await?;
+    let rows = sqlx::query!(
+        "select id, name, event_filter from hooks
+        where enabled or disabled_reason = 'unreadable'
+        order by id for share"
+    )
+    .fetch_all(connection)
+    .await?;
     Ok(rows.into_iter().map(|row| (row.id, row.name, row.event_filter)).collect())
 }

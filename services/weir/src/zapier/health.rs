@@ -64,6 +64,7 @@ pub(super) async fn metrics(pool: &PgPool, output: Output) -> Result<ExitCode, F
     output.line(format!("Total webhooks:       {}", total.attempts))?;
     output.line(format!("Success rate:         {}", percent(total.success_rate())))?;
     output.line(format!("Avg response time:    {average}"))?;
+    output.line(format!("Perhaps sent twice:   {} (no answer, and tried again)", total.unanswered))?;
     output.line(format!("Waiting:              {}", health.pending()))?;
     output.line(format!("Dead letters:         {}", health.dead_letters))?;
     output.line(format!("Sessions (7 days):    {}", health.sessions.total))?;
@@ -88,6 +89,7 @@ fn numbers(health: &Health) -> Value {
             "delivered": total.delivered,
             "throttled": total.throttled,
             "dead": total.dead,
+            "unanswered": total.unanswered,
         },
         "gauges": { "pending": health.pending(), "dead_letters": health.dead_letters },
         "response_times": {

@@ -18,8 +18,11 @@ use crate::{failure::Failure, output::Output};
 const ADD_EXAMPLES: &str = "\
 Examples:
   weir zapier hooks add sheets --url-file -        reads the URL from standard input
-  weir zapier hooks add crm --kind webhook --url-file url.txt --rate 50/1s --burst 50
-  weir zapier hooks add sheets --url-file url.txt --filter 'usage.*' --form nested";
+  weir zapier hooks add crm --kind webhook --url-file url.txt --rate 50/1s --burst 10
+  weir zapier hooks add sheets --url-file url.txt --filter 'usage.*' --form nested
+
+It gets what comes from now on. What is done already it gets by a replay that forces effects, as
+every other hook does again: `weir replay start ID.. --consumer zapier-dispatcher --force-effects`.";
 
 const UPDATE_EXAMPLES: &str = "\
 Examples:
@@ -34,7 +37,9 @@ Examples:
 const ROTATE_EXAMPLES: &str = "\
 Examples:
   weir zapier hooks rotate crm                      a new secret, shown once; the old one signs too for a day
-  weir zapier hooks rotate crm --keep-hours 0       the old one is known to others: end it now";
+  weir zapier hooks rotate crm --keep-hours 0       the old one is known to others: end it now
+
+Meanwhile `webhook-signature` holds a signature of each. The older header has room for one: the new secret's.";
 
 const REMOVE_EXAMPLES: &str = "\
 Examples:

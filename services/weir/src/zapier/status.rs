@@ -27,12 +27,15 @@ pub(super) async fn run(pool: &PgPool, output: Output) -> Result<ExitCode, Failu
         output.line("there are no hooks")?;
     }
     output.line(format!("{} dead letters", health.dead_letters))?;
-    let remaining = health.hooks.iter().map(|hook| hook.remaining).min();
-    let limit = health.hooks.iter().map(|hook| hook.limit).min();
+    // Of the hook that has the least left.
+    let least = health.hooks.iter().min_by_key(|hook| hook.remaining);
     output.document(&json!({
         "hooks": health.hooks,
         "dead_letters": health.dead_letters,
-        "webhook_calls": { "remaining": remaining, "limit": limit },
+        "webhook_calls": {
+            "remaining": least.map(|hook| hook.remaining),
+            "limit": least.map(|hook| hook.limit),
+        },
     }))?;
     Ok(ExitCode::SUCCESS)
 }

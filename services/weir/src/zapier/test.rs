@@ -43,8 +43,9 @@ pub(super) async fn run(
     for name in names {
         let validation = catalogue.validate(&name, &client, args.send).await.map_err(failed)?;
         let verdict = if validation.valid { "PASS" } else { "FAIL" };
+        let millis = validation.response_time_ms.unwrap_or_default();
         let sent = match (validation.sent, validation.status_code) {
-            (true, Some(status)) => format!(": sent, answered {status}"),
+            (true, Some(status)) => format!(": sent, answered {status} in {millis} ms"),
             (true, None) => ": sent".to_owned(),
             (false, _) => String::new(),
         };

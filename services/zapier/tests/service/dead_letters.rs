@@ -81,7 +81,7 @@ async fn a_redirect_to_a_private_address_is_not_followed_and_none_is_called() {
 }
 
 #[tokio::test]
-async fn a_hook_that_does_not_open_is_disabled_and_its_events_wait() {
+async fn a_hook_that_one_process_cannot_open_is_served_by_another() {
     let mut service = Service::prepare().await;
     let hook = Script::default();
     let server = stranger(&hook).await.unwrap();
@@ -91,14 +91,40 @@ async fn a_hook_that_does_not_open_is_disabled_and_its_events_wait() {
         config::List(vec!["k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".into()]),
     );
     service.add_replica().await;
-    service.send(&report("s", 1)).await;
     service
-        .counted("it is disabled", "select count(*) from hooks where disabled_reason = 'unreadable'", 1)
+        .counted("it is marked", "select count(*) from hooks where disabled_reason = 'unreadable'", 1)
         .await;
-    service.stop().await;
+    for number in 0..2 {
+        service.send(&report("s", number)).await;
+    }
+    service.counted("they wait", "select count(*) from hook_deliveries where status = 'pending'", 2).await;
+    assert_eq!(service.count("select count(*) from event_handlings where status = 'completed'").await, 0);
     service.settings.seal.keys = keys;
     service.add_replica().await;
-    service.catalogue().enable("hook").await.unwrap();
-    service.counted("it has it", "select count(*) from hook_deliveries where status = 'delivered'", 1).await;
+    service
+        .counted("it has them", "select count(*) from hook_deliveries where status = 'delivered'", 2)
+        .await;
+    assert_eq!(hook.requests().len(), 2);
+    assert_eq!(service.count("select count(*) from hook_attempts where outcome <> 'delivered'").await, 0);
+    service.replicas.remove(0).shutdown.abort();
+    service.counted("the mark is gone", "select count(*) from hooks where enabled", 1).await;
+    service.stop().await;
+}
+
+#[tokio::test]
+async fn an_operator_can_disable_a_hook_that_does_not_open() {
+    let mut service = Service::prepare().await;
+    service.hook("hook", "http://127.0.0.1:9/hook", |_| {}).await;
+    service.settings.seal.keys = config::List(vec!["k2:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=".into()]);
+    service.add_replica().await;
+    service
+        .counted("it is marked", "select count(*) from hooks where disabled_reason = 'unreadable'", 1)
+        .await;
+    assert!(service.catalogue().disable("hook").await.unwrap());
+    service.send(&report("s", 1)).await;
+    service
+        .counted("it is for nobody", "select count(*) from event_handlings where status = 'completed'", 1)
+        .await;
+    assert_eq!(service.count("select count(*) from hooks where disabled_reason = 'operator'").await, 1);
     service.stop().await;
 }

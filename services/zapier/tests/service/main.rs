@@ -5,7 +5,9 @@
 mod dead_letters;
 mod given;
 mod hooks;
+mod hostile;
 mod process;
+mod raw;
 mod replays;
 mod sessions;
 mod sharing;

@@ -70,7 +70,8 @@ pub(crate) struct MannerArgs {
     /// Events per time, such as 100/1h.
     #[arg(long, value_name = "N/TIME")]
     rate: Option<Rate>,
-    /// Of these so many at once after a pause.
+    /// Of these so many at once after a pause; the rest comes one by one, so that no stretch of that time holds more than
+    /// the rate says.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(i32).range(1..))]
     burst: Option<i32>,
     /// Attempts at one event, the first one included.
