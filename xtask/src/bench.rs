@@ -7,12 +7,15 @@ use std::{
 
 use crate::{build, environment, interrupt::Interrupt, steps, tools};
 
+/// What is measured, and what measures it.
+const PACKAGES: [&str; 7] = ["bench", "brightdata", "c2s", "dead-letters", "edge", "instagram", "zapier"];
+
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
     /// Fewer and shorter cases: under three minutes, once it is built.
     #[arg(long)]
     quick: bool,
-    /// Only these groups: floor, edge, jetstream, postgres, drain, steady, start.
+    /// Only these groups: floor, jetstream, lazy, edge, postgres, drain, steady, start.
     #[arg(long, value_name = "GROUP")]
     only: Vec<String>,
     /// Seconds of each case.
@@ -23,7 +26,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args) -> anyhow::Result<ExitCode> {
     let (nats, postgres) = tools::both()?;
     let interrupt = Interrupt::install()?;
-    let programs = build::programs(true, &interrupt)?;
+    let programs = build::released(&PACKAGES, &interrupt)?;
     let mut command = Command::new(programs.get("weir-bench")?);
     command.arg("run").current_dir(servers::repository());
     // Beside what was built, wherever that is.

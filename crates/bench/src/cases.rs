@@ -33,6 +33,9 @@ pub(crate) async fn run(plan: &Plan, machine: &Machine, report: &mut Report) -> 
     if plan.includes("jetstream") {
         jetstream::run(plan, machine, report).await?;
     }
+    if plan.includes("lazy") {
+        edge::lazy(plan, machine, report).await?;
+    }
     if plan.includes("edge") {
         edge::run(plan, machine, report).await?;
     }

@@ -38,7 +38,7 @@ struct Args {
     /// Fewer and shorter cases: under three minutes.
     #[arg(long)]
     quick: bool,
-    /// Only the cases whose group has this name: floor, edge, jetstream, postgres, drain, steady, start.
+    /// Only the cases whose group has this name: floor, jetstream, lazy, edge, postgres, drain, steady, start.
     #[arg(long, value_name = "GROUP")]
     only: Vec<String>,
     /// Seconds of each case [default: 5, with --quick 2].

@@ -42,7 +42,6 @@ impl Program {
         let mut launch = Launch::new(name, beside(name)?, folder.join(format!("{name}.log")))
             .directory(folder)
             .stopped_by(Signal::Term, Duration::from_secs(30))
-            .env("WEIR_LOG__LEVEL", "warn")
             .env("RUST_BACKTRACE", "0");
         launch = match listen {
             Listen::Setting(setting) => launch.env(setting, address.to_string()),

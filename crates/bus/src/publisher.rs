@@ -13,7 +13,7 @@ use std::{
 };
 
 use async_nats::{
-    HeaderMap, HeaderValue,
+    HeaderMap, HeaderName, HeaderValue,
     jetstream::{
         self, ErrorCode,
         context::{PublishError as ClientError, PublishErrorKind},
@@ -76,6 +76,17 @@ pub enum PublishError {
     /// The stream will not have it: it is full, or is not the stream that was expected.
     #[error("the stream refused the event")]
     Refused(#[source] Box<dyn Error + Send + Sync>),
+}
+
+/// An event that is published alone.
+struct Alone<'a> {
+    event: &'a Event,
+    span: &'a Span,
+    /// Bytes of headers and payload.
+    size: usize,
+    deadline: Instant,
+    /// A batch before this may have stored it.
+    may_be_stored: bool,
 }
 
 /// Publishes events. Clones share the bound on events in flight, and their batches.
@@ -165,24 +176,24 @@ impl Publisher {
         deadline: Instant,
         span: &Span,
     ) -> Result<Receipt, PublishError> {
-        let mut headers = headers(&event.envelope, span)?;
+        let headers = headers(&event.envelope, span)?;
         let size = self.check_size(&headers, &event.payload)?;
         // An event that waited longer for its turn would have no time left for a second attempt.
         let permit = tokio::time::timeout(self.timeout / 2, self.in_flight.acquire()).await;
         let _permit = permit.map_err(|_| PublishError::Overloaded)?;
         let group = self.group(event.stream);
         let _counted = group.enter();
-        let mut joined = Joined::Alone { may_be_stored: false, look: None };
-        if group.takes(&event.envelope.dedup_key, size) {
-            let payload = event.payload.clone();
-            let message = Message { subject: event.subject.as_str().into(), headers, payload };
-            joined = group.join(message, size, deadline).await;
-            headers = self::headers(&event.envelope, span)?;
+        if !group.takes(&event.envelope.dedup_key, size) {
+            let alone = Alone { event: &event, span, size, deadline, may_be_stored: false };
+            return group.alone(Box::pin(self.publish_alone(alone, Some(headers)))).await;
         }
-        match joined {
+        let payload = event.payload.clone();
+        let message = Message { subject: event.subject.as_str().into(), headers, payload };
+        match group.join(message, size, deadline).await {
             Joined::Stored { sequence } => Ok(Receipt { sequence, duplicate: false }),
             Joined::Alone { may_be_stored, look: _look } => {
-                group.alone(self.publish_alone(&event, headers, size, deadline, may_be_stored)).await
+                let alone = Alone { event: &event, span, size, deadline, may_be_stored };
+                group.alone(Box::pin(self.publish_alone(alone, None))).await
             }
         }
     }
@@ -198,14 +209,11 @@ impl Publisher {
         groups.entry(stream).or_insert_with(|| Group::start(&self.bus, &self.config, stream)).clone()
     }
 
-    /// Publishes a message of its own. `may_be_stored`: an attempt before this one may have stored it.
+    /// Publishes a message of its own. To be boxed: it is large, and every event in hand would carry its room. `headers` are those of the first attempt, if they are made already.
     async fn publish_alone(
         &self,
-        event: &Event,
-        headers: HeaderMap,
-        size: usize,
-        deadline: Instant,
-        may_be_stored: bool,
+        Alone { event, span, size, deadline, may_be_stored }: Alone<'_>,
+        mut headers: Option<HeaderMap>,
     ) -> Result<Receipt, PublishError> {
         let mut attempts = u32::from(may_be_stored);
         let mut last = None;
@@ -215,7 +223,8 @@ impl Publisher {
                 self.bus.connected().await;
                 attempts += 1;
                 // Half of the time for one attempt, so that one lost message or acknowledgement is not the end.
-                let attempt = self.attempt(event, headers.clone());
+                let headers = headers.take().map_or_else(|| self::headers(&event.envelope, span), Ok)?;
+                let attempt = self.attempt(event, headers);
                 let error = match tokio::time::timeout(self.timeout / 2, attempt).await {
                     Ok(Ok(ack)) => return Ok(ack),
                     Ok(Err(error)) => error,
@@ -291,7 +300,7 @@ fn headers(envelope: &Envelope, span: &Span) -> Result<HeaderMap, PublishError> 
     let mut headers = HeaderMap::new();
     for (name, value) in envelope.headers() {
         let value: HeaderValue = value.parse().map_err(|error| PublishError::Refused(Box::new(error)))?;
-        headers.insert(name, value);
+        headers.insert(HeaderName::from_static(name), value);
     }
     telemetry::propagation::inject(span, &mut headers);
     Ok(headers)

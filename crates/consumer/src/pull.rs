@@ -22,6 +22,8 @@ use crate::{
 /// How long one pull waits for events. Short, since a drain waits for the pull in progress: what the server sends for
 /// an abandoned pull would only come again after the acknowledgement wait.
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
+/// How long events may wait to be joined by others while every slot is taken.
+const GATHER_MAX: Duration = Duration::from_millis(50);
 /// Wait after a pull that failed.
 const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -159,36 +161,55 @@ impl<H: Batch + Journal> Pull<H> {
         room
     }
 
-    /// One pull. What is ready at one time becomes one batch, so a lone event never waits for company.
+    /// One pull. What is ready at one time becomes one batch, so a lone event never waits for company; while every slot
+    /// is taken, what comes joins those that wait for one.
     async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
         // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
         let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
         let mut chunks = pulling.await.map_err(anyhow::Error::from)?.ready_chunks(self.batch_max);
+        let mut gathered = Vec::new();
         loop {
             let chunk = tokio::select! {
                 chunk = chunks.next() => chunk,
+                () = self.slot(), if !gathered.is_empty() => {
+                    self.hand_on(std::mem::take(&mut gathered), &mut room);
+                    continue;
+                }
                 // The client would wait for the whole expiry and five seconds more.
-                () = self.bus.disconnected() => anyhow::bail!("the broker went away"),
+                () = self.bus.disconnected() => {
+                    self.hand_on(gathered, &mut room);
+                    anyhow::bail!("the broker went away");
+                }
             };
-            let Some(chunk) = chunk else { return Ok(()) };
-            let mut received = Vec::with_capacity(chunk.len());
+            let Some(chunk) = chunk else {
+                self.hand_on(gathered, &mut room);
+                return Ok(());
+            };
             let mut failure = None;
             for message in chunk {
                 match message {
-                    Ok(message) => received.push(message),
+                    Ok(message) => gathered.push(message),
                     Err(error) => failure = Some(error),
                 }
             }
-            if let Some(part) = room.split(received.len()).filter(|part| part.num_permits() > 0) {
-                self.hand_on(received, part);
-            }
             if let Some(error) = failure {
+                self.hand_on(gathered, &mut room);
                 return Err(anyhow::Error::from_boxed(error));
+            }
+            if self.work.slots.available_permits() > 0 {
+                self.hand_on(std::mem::take(&mut gathered), &mut room);
             }
         }
     }
 
-    fn hand_on(&self, received: Vec<jetstream::Message>, room: OwnedSemaphorePermit) {
+    /// Returns when a batch could be applied at once, and soon in any case: until it is handed on, nobody tells the
+    /// server that we have an event.
+    async fn slot(&self) {
+        tokio::time::timeout(GATHER_MAX, self.work.slots.acquire()).await.ok();
+    }
+
+    fn hand_on(&self, received: Vec<jetstream::Message>, room: &mut OwnedSemaphorePermit) {
+        let Some(room) = room.split(received.len()).filter(|part| part.num_permits() > 0) else { return };
         let items: Vec<Item> = received.into_iter().map(|raw| self.item(raw)).collect();
         let work = Arc::clone(&self.work);
         self.shutdown.spawn(async move {

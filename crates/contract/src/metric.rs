@@ -80,6 +80,8 @@ pub const INSTAGRAM_LAST_WEBHOOK: &str = "weir_instagram_last_webhook_timestamp_
 pub const HOOK_ATTEMPTS: &str = "weir_hook_attempts";
 /// Gauge: events that wait for a hook, by `hook`: its name, which an operator gave it.
 pub const HOOK_BACKLOG: &str = "weir_hook_backlog";
+/// Gauge, seconds: how long the oldest of them has waited, by `hook`.
+pub const HOOK_OLDEST: &str = "weir_hook_oldest_seconds";
 /// Gauge: hooks that nothing is sent to although nobody said so, by `reason` (`gone`, `unreadable`).
 pub const HOOKS_DISABLED: &str = "weir_hooks_disabled";
 /// Counter: records of Bright Data, by `platform`, `kind` and `outcome` (`stored`, `error`, `unrecognised`).
@@ -94,3 +96,5 @@ pub const ENRICHER_CONTACTS_REFUSED: &str = "weir_enricher_contacts_refused";
 pub const ENRICHER_PAUSED: &str = "weir_enricher_paused";
 /// Counter: rows that were old and removed, by `what` and `provider`.
 pub const RETENTION_REMOVED: &str = "weir_retention_removed";
+/// Resident memory of a process, by OpenTelemetry's conventions.
+pub const PROCESS_MEMORY: &str = "process.memory.usage";

@@ -9,6 +9,7 @@
 mod collector;
 mod logs;
 mod metrics;
+mod process;
 pub mod propagation;
 mod resource;
 mod traces;
@@ -71,6 +72,7 @@ pub fn init(
 
     global::set_text_map_propagator(TraceContextPropagator::new());
     global::set_meter_provider(meter.clone());
+    process::observe(&self::meter());
     if let Some(tracer) = &tracer {
         global::set_tracer_provider(tracer.clone());
     }

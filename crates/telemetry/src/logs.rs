@@ -48,12 +48,16 @@ fn filter(log: &config::Log) -> anyhow::Result<EnvFilter> {
     EnvFilter::builder().parse(rules).with_context(|| format!("log.level {:?} is not a filter", log.level))
 }
 
+/// Spans that are for traces alone: one for every event, and lines that are written in them name the span around them.
+const TRACED_ONLY: [&str; 2] = ["publish", "statement"];
+
 /// Whether anything may be said at all, whatever the level: at `trace` the NATS client prints its password or token, and
 /// whole messages (proved by `no_secret_is_logged_even_at_trace`); and once exporting has ended, the SDK says so again for
 /// each line.
 fn may_be_said(metadata: &Metadata<'_>) -> bool {
     let nats_protocol = metadata.target() == "async_nats::connection" && *metadata.level() == Level::TRACE;
-    !nats_protocol && !metadata.name().ends_with(".AfterShutdown")
+    let traced_only = metadata.is_span() && TRACED_ONLY.contains(&metadata.name());
+    !nats_protocol && !traced_only && !metadata.name().ends_with(".AfterShutdown")
 }
 
 /// The layer that writes log lines.

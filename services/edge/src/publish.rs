@@ -1,7 +1,7 @@
 //! From drafts to acknowledged events.
 
 use bus::{Event, PublishError, Publisher, Receipt};
-use contract::{Envelope, EventId, brightdata, code, stream::ingest_subject};
+use contract::{Code, Envelope, EventId, brightdata, code, stream::ingest_subject};
 use futures::{StreamExt as _, TryStreamExt as _, stream};
 use time::OffsetDateTime;
 use uuid::Uuid;
@@ -30,24 +30,37 @@ pub(crate) async fn publish(
     drafts: Vec<Draft>,
 ) -> Result<Tally, PublishError> {
     let mut tally = Tally { received: drafts.len(), ..Tally::default() };
-    let acknowledged = drafts.into_iter().map(|draft| {
+    let publishing = drafts.into_iter().map(async |draft| {
         let draft = fitting(draft, provider.event_max_bytes);
         let rejected = draft.rejected;
-        let publishing = publisher.publish(event(draft, provider, delivery));
-        async move { Ok::<_, PublishError>((rejected, publishing.await?)) }
+        let receipt = publisher.publish(event(draft, provider, delivery)).await?;
+        Ok::<_, PublishError>((rejected, receipt))
     });
-    let mut acknowledged = stream::iter(acknowledged).buffered(CONCURRENCY);
-    while let Some((rejected, Receipt { duplicate, .. })) = acknowledged.try_next().await? {
-        match rejected {
-            Some(problem) => {
-                tally.rejected += 1;
-                tally.first_problem.get_or_insert(problem);
-            }
-            None if duplicate => tally.duplicates += 1,
-            None => tally.processed += 1,
+    if publishing.len() == 1 {
+        // Most deliveries bring one event, which needs nothing to keep several in order.
+        for published in publishing {
+            tally.count(published.await?);
         }
+        return Ok(tally);
+    }
+    let mut publishing = stream::iter(publishing).buffered(CONCURRENCY);
+    while let Some(published) = publishing.try_next().await? {
+        tally.count(published);
     }
     Ok(tally)
+}
+
+impl Tally {
+    fn count(&mut self, (rejected, Receipt { duplicate, .. }): (Option<Code>, Receipt)) {
+        match rejected {
+            Some(problem) => {
+                self.rejected += 1;
+                self.first_problem.get_or_insert(problem);
+            }
+            None if duplicate => self.duplicates += 1,
+            None => self.processed += 1,
+        }
+    }
 }
 
 /// The draft, or the record of it when it is too large for its stream. Proved by

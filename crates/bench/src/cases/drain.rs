@@ -13,6 +13,8 @@ use crate::{
     traffic::Sender,
 };
 
+const STREAM: &str = contract::stream::c2s::STREAM;
+const CONSUMER: &str = contract::stream::c2s::LEADS_CONSUMER;
 /// How long a drain may take.
 const WITHIN: Duration = Duration::from_mins(3);
 
@@ -59,16 +61,19 @@ async fn drain(
     }
     let (mut first, mut done) = (None, 0);
     while done < events {
-        ensure!(started.elapsed() < WITHIN, "{done} of {events} events are rows after {WITHIN:?}");
-        done = rows(database).await?;
+        ensure!(started.elapsed() < WITHIN, "{done} of {events} events are settled after {WITHIN:?}");
+        done = settled(broker).await?;
         if first.is_none() && done > 0 {
             first = Some((Instant::now(), done));
         }
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     let (since, already) = first.unwrap_or((started, 0));
+    let elapsed = since.elapsed();
+    let stored = rows(database).await?;
+    ensure!(stored == events, "{events} events are settled and {stored} are rows");
     let mut row = Row::new("drain", "weir-c2s").connections(replicas).size(1);
-    row.per_second = (events - already) as f64 / since.elapsed().as_secs_f64();
+    row.per_second = (events - already) as f64 / elapsed.as_secs_f64();
     let pids: Vec<_> = consumers.iter().map(|consumer| consumer.process.pid()).collect();
     // They did nothing else since they were started.
     row.cpu_seconds("weir-c2s", cpu(&pids).since(cpu(&[])), events);
@@ -87,6 +92,14 @@ pub(super) async fn consumer(
 ) -> anyhow::Result<Program> {
     let env = [("WEIR_NATS__URLS", broker.urls()), ("WEIR_POSTGRES__URL", database.url.clone())];
     Program::start("weir-c2s", Listen::Setting("WEIR_C2S__PROBE_LISTEN"), &env, machine.logs()).await
+}
+
+/// Events that the consumer has settled. Asked of the broker, since counting rows would cost the database time that is
+/// to be measured.
+async fn settled(broker: &Broker) -> anyhow::Result<u64> {
+    let stream = broker.bus.jetstream().get_stream_no_info(STREAM).await?;
+    let info = stream.consumer_info(CONSUMER).await?;
+    Ok(info.delivered.consumer_sequence.saturating_sub(info.num_ack_pending as u64))
 }
 
 /// Completed rows of the ledger.

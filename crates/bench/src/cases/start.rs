@@ -18,6 +18,8 @@ pub(super) async fn run(machine: &Machine, report: &mut Report) -> anyhow::Resul
     for (name, listen) in [
         ("weir-instagram", "WEIR_INSTAGRAM__PROBE_LISTEN"),
         ("weir-brightdata", "WEIR_BRIGHTDATA__PROBE_LISTEN"),
+        ("weir-zapier", "WEIR_ZAPIER__PROBE_LISTEN"),
+        ("weir-dead-letters", "WEIR_DEAD_LETTERS__PROBE_LISTEN"),
     ] {
         started.push((name, Program::start(name, Listen::Setting(listen), &env, machine.logs()).await?));
     }

@@ -6,7 +6,7 @@ use std::{
     collections::HashSet,
     sync::{
         Arc,
-        atomic::{AtomicU64, AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     },
     time::Duration,
 };
@@ -18,7 +18,7 @@ use opentelemetry::{
     metrics::{Counter, Histogram},
 };
 use tokio::{
-    sync::{mpsc, oneshot},
+    sync::{Notify, mpsc, oneshot},
     time::Instant,
 };
 use tracing::warn;
@@ -32,9 +32,9 @@ use crate::Bus;
 
 /// Events larger than this go alone: a batch saves fsyncs, and with these it is the bytes that cost.
 const EVENT_MAX_BYTES: usize = 128 * 1024;
-/// Events that are published alone, now and then, to see what that takes: at least, and at most.
-const LOOK_MIN: usize = 16;
-const LOOK_MAX: usize = 64;
+/// Events that a trial takes at least, half of them for each way, and at most for the single way.
+const TRIAL_MIN: usize = 8;
+const TRIAL_SINGLES_MAX: usize = 32;
 /// How long a stream that takes no batches is left alone.
 const UNSUPPORTED_PAUSE: Duration = Duration::from_mins(1);
 
@@ -65,6 +65,10 @@ pub(super) struct Group {
     /// Events that wait for an acknowledgement of their own, and all that wait.
     alone: AtomicUsize,
     waiting: AtomicUsize,
+    /// Nobody waits for an acknowledgement of its own any more.
+    idle: Notify,
+    /// Both ways are about to be tried: everybody joins, so that nothing is beside them.
+    trial: AtomicBool,
     /// Milliseconds since `start` until which batches are not tried.
     refused_until: AtomicU64,
     start: Instant,
@@ -108,6 +112,8 @@ impl Group {
             recent: Recent::default(),
             alone: AtomicUsize::new(0),
             waiting: AtomicUsize::new(0),
+            idle: Notify::new(),
+            trial: AtomicBool::new(false),
             refused_until: AtomicU64::new(0),
             start: Instant::now(),
             fallbacks: meter
@@ -149,13 +155,21 @@ impl Group {
 
     /// Whether this event should share a batch.
     pub(super) fn takes(&self, key: &str, size: usize) -> bool {
+        if self.mode == config::PublishMode::Single {
+            return false;
+        }
         let known = self.recent.is_known(key);
-        let pays = match self.mode {
-            config::PublishMode::Single => false,
-            config::PublishMode::Batch => true,
-            config::PublishMode::Auto => self.pace.batch_pays(self.waiting.load(Ordering::Relaxed)),
-        };
-        pays && !known && size <= EVENT_MAX_BYTES && self.now() >= self.refused_until.load(Ordering::Relaxed)
+        let fits = !known && size <= EVENT_MAX_BYTES;
+        fits && self.now() >= self.refused_until.load(Ordering::Relaxed)
+            && (self.mode == config::PublishMode::Batch || self.pays())
+    }
+
+    fn pays(&self) -> bool {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        if self.pace.begin_trial(waiting) {
+            self.trial.store(true, Ordering::Relaxed);
+        }
+        self.trial.load(Ordering::Relaxed) || self.pace.batch_pays(waiting)
     }
 
     /// Waits for the event's batch, until `deadline` at most.
@@ -171,16 +185,21 @@ impl Group {
         }
     }
 
-    /// Runs a publish of one event, watching how long it takes beside others.
+    /// Runs a publish of one event, counted as such.
     pub(super) async fn alone<T>(&self, publish: impl Future<Output = T>) -> T {
         let counted = Counted::new(&self.alone);
-        if self.alone.load(Ordering::Relaxed) == 1 {
-            self.pace.single_begins_alone();
-        }
         let result = publish.await;
         drop(counted);
-        self.pace.single_done(self.alone.load(Ordering::Relaxed));
+        if self.alone.load(Ordering::Relaxed) == 0 {
+            self.idle.notify_one();
+        }
         result
+    }
+
+    async fn until_idle(&self) {
+        while self.alone.load(Ordering::Relaxed) > 0 {
+            self.idle.notified().await;
+        }
     }
 
     fn now(&self) -> u64 {
@@ -229,8 +248,9 @@ impl Committer {
             // Whoever stopped waiting published nothing yet.
             taken.retain(|event| !event.done.is_closed());
             let events = std::mem::take(&mut taken);
-            if group.mode == config::PublishMode::Auto && group.pace.is_stale() && events.len() >= LOOK_MIN {
-                self.look(&group, events).await;
+            if group.trial.load(Ordering::Relaxed) {
+                self.trial(&group, &mut queue, events).await;
+                group.trial.store(false, Ordering::Relaxed);
             } else {
                 self.batches(&group, events).await;
             }
@@ -238,9 +258,18 @@ impl Committer {
         }
     }
 
-    /// Has the events published alone, and sees how long that takes.
-    async fn look(&self, group: &Group, mut events: Vec<Waiting>) {
-        let rest = events.split_off(events.len().min(LOOK_MAX));
+    /// Publishes some events singly and some as a batch, with nothing beside them, and sees how long each way takes.
+    async fn trial(&self, group: &Group, queue: &mut mpsc::Receiver<Waiting>, mut events: Vec<Waiting>) {
+        let idle = tokio::time::timeout(self.timeout, group.until_idle()).await.is_ok();
+        while events.len() < self.batch_max
+            && let Ok(event) = queue.try_recv()
+        {
+            events.push(event);
+        }
+        if !idle || events.len() < TRIAL_MIN {
+            return self.batches(group, events).await;
+        }
+        let batch = events.split_off((events.len() / 2).min(TRIAL_SINGLES_MAX));
         let count = events.len();
         let (look, mut looked) = mpsc::channel(1);
         let started = Instant::now();
@@ -251,7 +280,7 @@ impl Committer {
         if tokio::time::timeout(self.timeout, looked.recv()).await.is_ok() {
             group.pace.singles_took(started.elapsed(), count);
         }
-        self.batches(group, rest).await;
+        self.batches(group, batch).await;
     }
 
     async fn batches(&self, group: &Group, mut events: Vec<Waiting>) {
@@ -292,6 +321,7 @@ impl Committer {
             }
             return;
         }
+        let nothing_beside = group.alone.load(Ordering::Relaxed) == 0;
         let started = Instant::now();
         // Each of its two answers may take half of the time.
         let committing = atomic::commit(&self.bus, self.stream, messages, self.timeout);
@@ -300,7 +330,9 @@ impl Committer {
         let labels = [KeyValue::new("stream", self.stream)];
         match result {
             Ok(first) => {
-                group.pace.batch_took(took, count);
+                if nothing_beside {
+                    group.pace.batch_took(took, count);
+                }
                 self.size.record(count as u64, &labels);
                 self.duration.record(took.as_secs_f64(), &labels);
                 for (sequence, done) in (first..).zip(waiting) {

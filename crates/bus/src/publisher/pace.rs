@@ -2,26 +2,22 @@
 //!
 //! With `sync_interval: always` on one node every single publish costs an fsync, and a batch a handful of them whatever
 //! its size. With lazy fsync, or on three nodes (which group their fsyncs themselves), a batch is the slower way. No API
-//! of the server tells which it is, so it is measured.
+//! of the server tells which it is, so it is tried now and then, both ways one after the other and nothing beside them:
+//! what is seen while both are mixed says how long the queue was, not what the broker takes.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
 use tokio::time::Instant;
 
-/// Others that must wait for an acknowledgement beside one for the time between two to say what the broker takes: with
-/// fewer it says how often callers come.
-const BUSY: usize = 8;
-/// Cost of a batch that nobody has seen yet, without its messages (measured: 16 messages in 3.7 ms).
-const BATCH_FIXED: Duration = Duration::from_micros(3_500);
+/// Fewer that wait are never worth a trial.
+const TRIAL_WAITING_MIN: usize = 16;
+/// Time between two trials while callers wait in numbers.
+const TRIAL_EVERY: Duration = Duration::from_secs(5);
 /// Cost of each message in a batch (measured: 1,000 in 33 ms).
 const BATCH_EACH: Duration = Duration::from_micros(30);
-/// What was seen of batches is forgotten when none was made for this long: one bad moment must not forbid them for ever.
-const BATCH_FORGET: Duration = Duration::from_secs(5);
-/// What was seen of single publishes is to be looked at again after this long.
-const SINGLE_FORGET: Duration = Duration::from_secs(5);
 /// A batch must promise to be this much faster, in halves: it makes the first one in it wait for the last.
 const MARGIN_HALVES: u64 = 3;
 
@@ -29,13 +25,14 @@ const MARGIN_HALVES: u64 = 3;
 #[derive(Debug)]
 pub(super) struct Pace {
     start: Instant,
-    /// Moving average, nanoseconds between two acknowledgements while the broker was busy.
+    /// Nanoseconds of a single publish among others.
     single: AtomicU64,
-    single_done_at: AtomicU64,
-    single_seen_at: AtomicU64,
-    /// Moving average, nanoseconds of a batch without its messages.
+    /// Nanoseconds of a batch without its messages.
     batch_fixed: AtomicU64,
-    batch_seen_at: AtomicU64,
+    /// So many must wait for a batch to be the faster way.
+    batch_from: AtomicUsize,
+    /// Nanoseconds since `start` when the next trial is due.
+    trial_at: AtomicU64,
 }
 
 impl Pace {
@@ -43,70 +40,53 @@ impl Pace {
         Self {
             start: Instant::now(),
             single: AtomicU64::new(0),
-            single_done_at: AtomicU64::new(0),
-            single_seen_at: AtomicU64::new(0),
-            batch_fixed: AtomicU64::new(nanos(BATCH_FIXED)),
-            batch_seen_at: AtomicU64::new(0),
+            batch_fixed: AtomicU64::new(0),
+            batch_from: AtomicUsize::new(usize::MAX),
+            trial_at: AtomicU64::new(0),
         }
-    }
-
-    /// The first of several single publishes begins.
-    pub(super) fn single_begins_alone(&self) {
-        self.single_done_at.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// A single publish was acknowledged while `others` were waiting.
-    pub(super) fn single_done(&self, others: usize) {
-        let now = self.now();
-        let since = now.saturating_sub(self.single_done_at.swap(now, Ordering::Relaxed));
-        if others >= BUSY {
-            average(&self.single, since, 32);
-            self.single_seen_at.store(now, Ordering::Relaxed);
-        }
-    }
-
-    /// `count` single publishes at one time took this long, with no batch between them.
-    pub(super) fn singles_took(&self, took: Duration, count: usize) {
-        self.single.store(nanos(took) / count.max(1) as u64, Ordering::Relaxed);
-        self.single_seen_at.store(self.now(), Ordering::Relaxed);
-    }
-
-    /// A batch was committed.
-    pub(super) fn batch_took(&self, took: Duration, count: usize) {
-        let fixed = nanos(took).saturating_sub(nanos(BATCH_EACH) * count as u64);
-        average(&self.batch_fixed, fixed, 8);
-        self.batch_seen_at.store(self.now(), Ordering::Relaxed);
     }
 
     /// Whether a batch would be the faster way for this many that wait.
     pub(super) fn batch_pays(&self, waiting: usize) -> bool {
-        if waiting < 2 {
-            return false;
-        }
-        let now = self.now();
-        if now.saturating_sub(self.batch_seen_at.load(Ordering::Relaxed)) > nanos(BATCH_FORGET) {
-            self.batch_fixed.store(nanos(BATCH_FIXED), Ordering::Relaxed);
-            self.batch_seen_at.store(now, Ordering::Relaxed);
-        }
-        let waiting = waiting as u64;
-        let singly = waiting.saturating_mul(self.single.load(Ordering::Relaxed));
-        let together = self.batch_fixed.load(Ordering::Relaxed) + nanos(BATCH_EACH) * waiting;
-        singly > together * MARGIN_HALVES / 2
+        waiting >= self.batch_from.load(Ordering::Relaxed)
     }
 
-    /// Whether single publishes should be looked at again.
-    pub(super) fn is_stale(&self) -> bool {
-        self.now().saturating_sub(self.single_seen_at.load(Ordering::Relaxed)) > nanos(SINGLE_FORGET)
+    /// Whether so many wait that both ways should be tried (again). Says yes to one caller.
+    pub(super) fn begin_trial(&self, waiting: usize) -> bool {
+        let now = nanos(self.start.elapsed());
+        let due = self.trial_at.load(Ordering::Relaxed);
+        let next = now + nanos(TRIAL_EVERY);
+        waiting >= TRIAL_WAITING_MIN
+            && now >= due
+            && self.trial_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    fn now(&self) -> u64 {
-        nanos(self.start.elapsed())
+    /// In a trial, this many single publishes at one time took this long.
+    pub(super) fn singles_took(&self, took: Duration, count: usize) {
+        self.single.store(nanos(took) / count.max(1) as u64, Ordering::Relaxed);
+        // One bad moment must not forbid batches for ever.
+        self.batch_fixed.store(0, Ordering::Relaxed);
+        self.batch_from.store(usize::MAX, Ordering::Relaxed);
     }
-}
 
-fn average(value: &AtomicU64, seen: u64, weight: u64) {
-    let old = value.load(Ordering::Relaxed);
-    value.store(old - old / weight + seen / weight, Ordering::Relaxed);
+    /// A batch with nothing beside it was committed.
+    pub(super) fn batch_took(&self, took: Duration, count: usize) {
+        let fixed = nanos(took).saturating_sub(nanos(BATCH_EACH) * count as u64);
+        let old = self.batch_fixed.load(Ordering::Relaxed);
+        let fixed = if old == 0 { fixed } else { old - old / 8 + fixed / 8 };
+        self.batch_fixed.store(fixed, Ordering::Relaxed);
+        self.batch_from.store(self.break_even(fixed), Ordering::Relaxed);
+    }
+
+    /// From how many on `waiting × single > margin × (fixed + waiting × each)`.
+    fn break_even(&self, fixed: u64) -> usize {
+        let single = self.single.load(Ordering::Relaxed);
+        let saved = single.saturating_sub(nanos(BATCH_EACH) * MARGIN_HALVES / 2);
+        let waiting = (fixed * MARGIN_HALVES / 2).checked_div(saved);
+        waiting
+            .and_then(|waiting| usize::try_from(waiting + 1).ok())
+            .map_or(usize::MAX, |waiting| waiting.max(2))
+    }
 }
 
 fn nanos(duration: Duration) -> u64 {
@@ -117,59 +97,59 @@ fn nanos(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
-    /// A broker that takes `each` for a single publish, seen with many waiting.
-    async fn seen(each: Duration) -> Pace {
+    /// A broker that takes so many microseconds for a single publish and for a batch of a hundred.
+    fn tried(single: u64, batch: u64) -> Pace {
         let pace = Pace::new();
-        pace.single_begins_alone();
-        for _ in 0..200 {
-            tokio::time::advance(each).await;
-            pace.single_done(64);
-        }
+        pace.singles_took(Duration::from_micros(single * 32), 32);
+        pace.batch_took(Duration::from_micros(batch), 100);
         pace
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn batches_pay_where_each_message_costs_an_fsync_and_some_tens_wait() {
-        let pace = seen(Duration::from_micros(250)).await;
+    #[test]
+    fn batches_pay_where_each_message_costs_an_fsync_and_some_tens_wait() {
+        let pace = tried(250, 6_500);
         assert!(!pace.batch_pays(1) && !pace.batch_pays(8) && !pace.batch_pays(16));
         assert!(pace.batch_pays(32) && pace.batch_pays(256) && pace.batch_pays(1_024));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn batches_never_pay_where_fsync_is_lazy() {
-        let pace = seen(Duration::from_micros(30)).await;
+    #[test]
+    fn batches_never_pay_where_fsync_is_lazy() {
+        let pace = tried(30, 6_500);
         assert!([2, 64, 256, 1_024, 4_096].into_iter().all(|waiting| !pace.batch_pays(waiting)));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn callers_that_come_rarely_say_nothing_of_the_broker() {
-        let pace = Pace::new();
-        for _ in 0..200 {
-            pace.single_begins_alone();
-            tokio::time::advance(Duration::from_millis(1)).await;
-            pace.single_done(0);
-        }
-        assert!(!pace.batch_pays(1_000));
+    #[test]
+    fn batches_do_not_pay_before_they_were_tried() {
+        assert!(!Pace::new().batch_pays(1_000));
     }
 
     #[tokio::test(start_paused = true)]
-    async fn batches_that_turn_out_slow_are_given_up_and_tried_again_later() {
-        let pace = seen(Duration::from_micros(100)).await;
-        assert!(pace.batch_pays(512));
-        for _ in 0..20 {
-            pace.batch_took(Duration::from_millis(80), 100);
+    async fn one_caller_of_many_begins_a_trial_and_not_too_often() {
+        let pace = Pace::new();
+        assert!(!pace.begin_trial(TRIAL_WAITING_MIN - 1));
+        assert!(pace.begin_trial(100) && !pace.begin_trial(100));
+        tokio::time::advance(TRIAL_EVERY).await;
+        assert!(pace.begin_trial(100));
+    }
+
+    #[test]
+    fn batches_that_turn_out_slow_are_given_up_until_they_are_tried_again() {
+        let pace = tried(250, 6_500);
+        for _ in 0..50 {
+            pace.batch_took(Duration::from_millis(500), 100);
         }
         assert!(!pace.batch_pays(512));
-        tokio::time::advance(Duration::from_secs(6)).await;
+        pace.singles_took(Duration::from_millis(8), 32);
+        pace.batch_took(Duration::from_micros(6_500), 100);
         assert!(pace.batch_pays(512));
     }
 
-    #[tokio::test(start_paused = true)]
-    async fn a_broker_that_became_fast_ends_the_batches() {
-        let pace = seen(Duration::from_micros(250)).await;
-        tokio::time::advance(Duration::from_secs(6)).await;
-        assert!(pace.is_stale());
-        pace.singles_took(Duration::from_millis(2), 64);
-        assert!(!pace.is_stale() && !pace.batch_pays(256));
+    #[test]
+    fn a_broker_that_became_fast_ends_the_batches() {
+        let pace = tried(250, 6_500);
+        assert!(pace.batch_pays(256));
+        pace.singles_took(Duration::from_millis(1), 32);
+        pace.batch_took(Duration::from_micros(6_500), 100);
+        assert!(!pace.batch_pays(256));
     }
 }
