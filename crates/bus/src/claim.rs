@@ -3,6 +3,8 @@
 //! An object is named by its content, so that putting the same body again is the same object; and put before the message
 //! that names it is published, so that whoever has the message can have the body. It is kept longer than any message.
 
+mod erase;
+
 use std::{error::Error, time::Duration};
 
 use async_nats::jetstream::object_store::{GetErrorKind, ObjectStore};
@@ -92,6 +94,19 @@ impl Claims {
             Ok(name)
         })
         .await
+    }
+
+    /// Sees to it that the object of this name lives as long as a message of now that names it. Proved by
+    /// `an_object_that_is_gone_cannot_be_renewed`.
+    ///
+    /// # Errors
+    /// See [`ClaimError`].
+    pub async fn renew(&self, name: &str, max: usize) -> Result<(), ClaimError> {
+        if self.in_time(async { Ok(is_fresh(self.store().await?, name).await) }).await? {
+            return Ok(());
+        }
+        let body = self.get(name, max).await?;
+        self.put(&body).await.map(drop)
     }
 
     /// The body of this name, if it is at most `max` bytes.

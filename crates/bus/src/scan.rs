@@ -21,7 +21,17 @@ impl Bus {
     ///
     /// # Errors
     /// The broker did not answer.
-    pub async fn scan(&self, stream: &str, mut visit: impl FnMut(Stored)) -> anyhow::Result<u64> {
+    pub async fn scan(&self, stream: &str, visit: impl FnMut(Stored)) -> anyhow::Result<u64> {
+        self.scan_subject(stream, "", visit).await
+    }
+
+    /// The same of one subject; of every one, if it is empty.
+    pub(crate) async fn scan_subject(
+        &self,
+        stream: &str,
+        subject: &str,
+        mut visit: impl FnMut(Stored),
+    ) -> anyhow::Result<u64> {
         let handle = match self.jetstream().get_stream(stream).await {
             Ok(handle) => handle,
             Err(error) => match error.kind() {
@@ -38,8 +48,16 @@ impl Bus {
         if state.messages == 0 {
             return Ok(0);
         }
-        let config = OrderedConfig { deliver_policy: DeliverPolicy::All, ..OrderedConfig::default() };
-        let mut messages = handle.create_consumer(config).await?.messages().await?;
+        let config = OrderedConfig {
+            deliver_policy: DeliverPolicy::All,
+            filter_subject: subject.to_owned(),
+            ..OrderedConfig::default()
+        };
+        let consumer = handle.create_consumer(config).await?;
+        if consumer.cached_info().num_pending == 0 {
+            return Ok(0);
+        }
+        let mut messages = consumer.messages().await?;
         let mut seen = 0;
         loop {
             let next = tokio::time::timeout(NEXT_TIMEOUT, messages.next()).await;

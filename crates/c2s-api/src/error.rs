@@ -92,6 +92,16 @@ impl Error {
         matches!(self, Self::NoToken | Self::Unauthorized(_))
     }
 
+    /// Whether the settings lead to somebody else, or nowhere.
+    pub fn is_misdirected(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_misdirected())
+    }
+
+    /// Whether nobody was reached, so that it cannot be for what was asked.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_unreached())
+    }
+
     /// Whether it is not known if Contact2Sale did what it was asked.
     pub fn is_uncertain(&self) -> bool {
         match self {
@@ -124,13 +134,17 @@ impl Error {
 
     /// What an answer that is no success means.
     pub(crate) fn of(call: Call, answer: &Answer, limit_wait: Duration) -> Self {
-        let (status, message) = (answer.status, told(answer));
+        let (status, said) = (answer.status, said(answer));
+        // It may quote what we sent.
+        let message = people::plain_words(&said);
         match status {
             // A list answers 403 to a date or a page size that it does not like.
-            StatusCode::FORBIDDEN if call == Call::List && is_about_the_query(&message) => {
+            StatusCode::FORBIDDEN if call == Call::List && is_about_the_query(&said) => {
                 Self::Refused { status, message }
             }
-            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => Self::Unauthorized(message),
+            StatusCode::UNAUTHORIZED | StatusCode::PAYMENT_REQUIRED | StatusCode::FORBIDDEN => {
+                Self::Unauthorized(message)
+            }
             StatusCode::NOT_FOUND | StatusCode::GONE if call != Call::List => Self::NotFound,
             StatusCode::TOO_MANY_REQUESTS => {
                 Self::Limited { after: answer.retry_after().unwrap_or(limit_wait) }
@@ -151,20 +165,9 @@ fn is_about_the_query(message: &str) -> bool {
     ["date", "strptime", "perpage", "per_page"].iter().any(|word| message.contains(word))
 }
 
-/// What an error says, where it says it in words; masked, since it may quote what we sent. Anything else is left out:
-/// it could be the lead.
-fn told(answer: &Answer) -> String {
-    const MESSAGE_MAX_CHARS: usize = 200;
+/// What an error says, where it says it in words. Anything else is left out: it could be the lead.
+fn said(answer: &Answer) -> String {
     let body: Value = answer.json().unwrap_or_default();
     let text = ["msg", "message", "error", "errors"].iter().find_map(|name| body.get(name)?.as_str());
-    let text = text.unwrap_or("no reason is given");
-    let plain: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let words = plain.split(' ').map(|word| if is_personal(word) { "[redacted]" } else { word });
-    words.collect::<Vec<_>>().join(" ").chars().take(MESSAGE_MAX_CHARS).collect()
-}
-
-/// Whether a word may be a phone, a CPF or an e-mail address.
-fn is_personal(word: &str) -> bool {
-    const DIGITS_MIN: usize = 5;
-    word.contains('@') || word.chars().filter(char::is_ascii_digit).count() >= DIGITS_MIN
+    text.unwrap_or("no reason is given").to_owned()
 }

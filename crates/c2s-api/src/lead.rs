@@ -45,13 +45,21 @@ pub struct Page {
 impl Lead {
     /// The messages on it, in C2S's order, wherever C2S puts them.
     pub fn messages(&self) -> Vec<Message> {
-        let Ok(lead) = serde_json::from_str::<Messages<'_>>(&self.body) else { return Vec::new() };
-        let within = lead.attributes.and_then(|inner| serde_json::from_str::<Messages<'_>>(inner.get()).ok());
-        let lists = [lead.messages, within.and_then(|inner| inner.messages)];
-        let elements = lists.into_iter().flatten().flat_map(|list| contract::json::elements(list.get()));
+        let elements = self.lists().into_iter().flat_map(|list| contract::json::elements(list.get()));
         elements
             .filter_map(|element| serde_json::from_str::<Told<'_>>(element).ok()?.into_message())
             .collect()
+    }
+
+    /// Whether C2S shows messages at all, be it none: what is not among them may then be taken for not there.
+    pub fn shows_messages(&self) -> bool {
+        self.lists().iter().any(|list| list.get().starts_with('['))
+    }
+
+    fn lists(&self) -> Vec<&RawValue> {
+        let Ok(lead) = serde_json::from_str::<Messages<'_>>(&self.body) else { return Vec::new() };
+        let within = lead.attributes.and_then(|inner| serde_json::from_str::<Messages<'_>>(inner.get()).ok());
+        [lead.messages, within.and_then(|inner| inner.messages)].into_iter().flatten().collect()
     }
 }
 

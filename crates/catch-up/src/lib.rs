@@ -173,7 +173,7 @@ impl CatchUp {
 
     /// Waits for a call of the limit.
     async fn take(&self) -> Result<(), Error> {
-        let rate = Rate { count: self.rate_per_minute, per: Duration::from_mins(1), burst: 1 };
+        let rate = Rate::strict(self.rate_per_minute, Duration::from_mins(1));
         loop {
             let mut connection = self.pool.acquire().await?;
             let wait = rate_limits::take(&mut connection, c2s_api::LIMIT_KEY, rate).await?;

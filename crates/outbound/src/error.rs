@@ -82,6 +82,16 @@ impl Error {
         if self.may_pass() { Verdict::Retry } else { Verdict::Permanent }
     }
 
+    /// Whether the settings lead to somebody else, or nowhere: every call there ends so, whatever is asked.
+    pub fn is_misdirected(&self) -> bool {
+        matches!(self, Self::Forbidden | Self::Scheme | Self::Redirected(_))
+    }
+
+    /// Whether nobody was reached, so that it cannot be for what was asked.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::Connect(_) | Self::Resting { .. })
+    }
+
     /// Whether the other side may have done what it was asked.
     pub fn is_uncertain(&self) -> bool {
         matches!(self, Self::Timeout(_) | Self::Broken(_) | Self::TooLarge(_))

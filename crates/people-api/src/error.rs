@@ -72,6 +72,16 @@ impl Error {
         matches!(self, Self::Account(_))
     }
 
+    /// Whether the settings lead to somebody else, or nowhere.
+    pub fn is_misdirected(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_misdirected())
+    }
+
+    /// Whether nobody was reached, so that it cannot be for what was asked.
+    pub fn is_unreached(&self) -> bool {
+        matches!(self, Self::Call(error) if error.is_unreached())
+    }
+
     /// How long nobody of us should call, if the service or our own caution says so.
     pub fn wait(&self) -> Option<Duration> {
         match self {

@@ -47,13 +47,3 @@ pub(crate) fn json(body: &[u8]) -> Option<Value> {
     }
     serde_json::from_str(text).ok()
 }
-
-/// What a service says for people, without the token and what could be a number or an address of a person.
-pub(crate) fn reason(text: &str, secret: &str) -> String {
-    const DIGITS_MIN: usize = 5;
-    let text = text.replace(secret, "[redacted]");
-    let is_personal =
-        |word: &str| word.contains('@') || word.chars().filter(char::is_ascii_digit).count() >= DIGITS_MIN;
-    let words = text.split_whitespace().map(|word| if is_personal(word) { "[redacted]" } else { word });
-    words.collect::<Vec<_>>().join(" ").chars().filter(|c| !c.is_control()).take(TEXT_MAX_CHARS).collect()
-}

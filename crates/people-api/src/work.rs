@@ -50,32 +50,31 @@ impl WorkApi {
             .append_pair("consulta", query);
         let request = Request::get(url).template("/api").timeout(self.settings.timeout());
         let answer = self.client.send_once(&request).await.map_err(Error::Call)?;
-        self.judge(&answer)
+        Self::judge(&answer)
     }
 
-    fn judge(&self, answer: &Answer) -> Result<Option<(Value, StatusCode)>, Error> {
+    fn judge(answer: &Answer) -> Result<Option<(Value, StatusCode)>, Error> {
         let http = answer.status;
         let body = read::json(&answer.body).filter(Value::is_object);
         if !http.is_success() {
-            return Error::of(http, answer, || self.reason(body.as_ref())).map_or(Ok(None), Err);
+            return Error::of(http, answer, || reason(body.as_ref())).map_or(Ok(None), Err);
         }
         let body = body.ok_or(Error::Unexpected(http))?;
-        let told = text(&body, "/status").and_then(|status| StatusCode::from_bytes(status.as_bytes()).ok());
+        // A number, a text (`403 Forbidden`), or a float.
+        let told = text(&body, "/status")
+            .and_then(|status| StatusCode::from_bytes(status.as_bytes().get(..3).unwrap_or_default()).ok());
         if let Some(status) = told.filter(|status| !status.is_success()) {
-            return Error::of(status, answer, || self.reason(Some(&body))).map_or(Ok(None), Err);
+            return Error::of(status, answer, || reason(Some(&body))).map_or(Ok(None), Err);
         }
         if body.get("erro").is_some_and(|error| !matches!(error, Value::Null | Value::Bool(false))) {
-            let reason = self.reason(Some(&body));
-            let lower = reason.to_lowercase();
-            let is_account = ACCOUNT_WORDS.iter().any(|word| lower.contains(word));
-            return if is_account { Err(Error::Account(reason)) } else { Ok(None) };
+            return if is_about_account(&body) { Err(Error::Account(reason(Some(&body)))) } else { Ok(None) };
+        }
+        // Neither an answer nor an error in one of its forms: what it says decides.
+        if !["/DadosBasicos", "/msg/0"].iter().any(|at| body.pointer(at).is_some()) && is_about_account(&body)
+        {
+            return Err(Error::Account(reason(Some(&body))));
         }
         Ok(Some((body, http)))
-    }
-
-    fn reason(&self, body: Option<&Value>) -> String {
-        let said = ["/reason", "/erro", "/msg", "/statusMsg"].iter().find_map(|at| text(body?, at));
-        read::reason(said.as_deref().unwrap_or("no reason is given"), self.token.expose())
     }
 
     async fn identities(&self, phone: &Phone) -> Result<Vec<Identity>, Error> {
@@ -102,6 +101,20 @@ impl WorkApi {
         }
         Ok(Some(person(&body)).filter(|person| !person.is_empty()))
     }
+}
+
+fn said(body: Option<&Value>) -> Option<String> {
+    ["/reason", "/erro", "/error", "/message", "/msg", "/statusMsg"].iter().find_map(|at| text(body?, at))
+}
+
+/// What it says for people, without the token and what could be of a person.
+fn reason(body: Option<&Value>) -> String {
+    people::plain_words(said(body).as_deref().unwrap_or("no reason is given"))
+}
+
+fn is_about_account(body: &Value) -> bool {
+    let lower = said(Some(body)).unwrap_or_default().to_lowercase();
+    ACCOUNT_WORDS.iter().any(|word| lower.contains(word))
 }
 
 /// Each person once, in the service's order.

@@ -50,10 +50,16 @@ pub fn find(text: &str, phones: &[Phone]) -> Found {
 
 /// Reads a field that is there for a CPF, such as `document`: text, or a number that lost its leading zeros.
 pub fn find_in_field(text: &str) -> Option<Cpf> {
-    let text = text.trim();
+    let text: String = text.trim().chars().map(plain).collect();
+    let text = text.as_str();
     let is_number = (9..=LEN).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
     let number = is_number.then(|| text.parse().ok()).flatten();
-    number.map_or_else(|| text.parse(), Cpf::from_number).ok()
+    let bare = number.map_or_else(|| text.parse(), Cpf::from_number).ok();
+    // With words around it: `CPF 529.982.247-25`.
+    bare.or_else(|| match find(text, &[]) {
+        Found::One(cpf) => Some(cpf),
+        Found::Nothing | Found::Several => None,
+    })
 }
 
 /// Whether a text holds this CPF, in whatever spelling.
@@ -139,7 +145,7 @@ fn may_be_phone(digits: &[u8; LEN], phones: &[Phone]) -> bool {
 }
 
 /// Full-width digits, and what looks like a space, a dot or a hyphen, as their plain selves.
-fn plain(c: char) -> char {
+pub(crate) fn plain(c: char) -> char {
     match c {
         '\u{ff10}'..='\u{ff19}' => char::from_digit(u32::from(c) - u32::from('\u{ff10}'), 10).unwrap_or(c),
         '\u{a0}' | '\u{2007}' | '\u{202f}' | '\u{2009}' | '\u{3000}' | '\t' => ' ',
@@ -216,6 +222,9 @@ mod tests {
         for (text, expected) in [
             ("1234567890", Some("01234567890")),
             ("529.982.247-25", Some("52998224725")),
+            ("５２９９８２２４７２５", Some("52998224725")),
+            ("CPF: 529.982.247-25", Some("52998224725")),
+            ("529.982.24A-25", None),
             ("11987650034", Some("11987650034")),
             ("12.345.678/0001-95", None),
             ("191", None),

@@ -2,13 +2,17 @@
 
 use std::borrow::Cow;
 
-use crate::{cpf::masked_digits, find::candidates};
+use crate::{
+    cpf::masked_digits,
+    find::{candidates, plain},
+};
 
 /// The text with every number that could be a CPF masked, whatever its check digits and whoever's it is: for errors and
 /// excerpts that others wrote. Proved by `no_number_of_eleven_digits_survives_the_mask`.
 pub fn masked(text: &str) -> Cow<'_, str> {
     let chars: Vec<char> = text.chars().collect();
-    let found = candidates(&chars);
+    // Position by position the same, however the digits are written.
+    let found = candidates(&chars.iter().copied().map(plain).collect::<Vec<_>>());
     if found.is_empty() {
         return Cow::Borrowed(text);
     }
@@ -35,6 +39,7 @@ mod tests {
             ("CPF 529.982.247-25 nao encontrado", "CPF ***.982.247-** nao encontrado"),
             ("/Pessoa/52998224725?x=1 52998224724", "/Pessoa/***.982.247-**?x=1 ***.982.247-**"),
             ("lead 12345678901234, 2026-01-20", "lead 12345678901234, 2026-01-20"),
+            ("CPF ５２９９８２２４７２５", "CPF ***.982.247-**"),
             ("no numbers", "no numbers"),
         ] {
             assert_eq!(masked(text), expected);

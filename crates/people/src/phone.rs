@@ -2,6 +2,8 @@
 
 use std::{fmt, str::FromStr};
 
+use crate::find::plain;
+
 /// Valid area codes (DDD).
 #[rustfmt::skip]
 const AREA_CODES: [u8; 67] = [
@@ -50,7 +52,7 @@ impl Phone {
     /// # Errors
     /// See [`InvalidPhone`].
     pub fn parse(text: &str, default: Option<AreaCode>) -> Result<Self, InvalidPhone> {
-        let digits: String = text.chars().filter(char::is_ascii_digit).collect();
+        let digits: String = text.chars().map(plain).filter(char::is_ascii_digit).collect();
         let mut national = digits.trim_start_matches('0');
         // 55 is an area code, too.
         if let Some(rest) = national.strip_prefix(COUNTRY) {
@@ -130,6 +132,7 @@ mod tests {
             "(11) 98765-4321",
             "+55 (011) 98765-4321",
             "0055 11 98765 4321",
+            "（１１）９８７６５－４３２１",
         ] {
             assert_eq!(Phone::parse(text, None).unwrap().expose(), "11987654321", "{text}");
         }

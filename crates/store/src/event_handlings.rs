@@ -2,9 +2,11 @@
 
 mod admit;
 mod attempts;
+mod erase;
 mod record;
 mod replays;
 mod stuck;
+mod unseen;
 
 use std::collections::HashSet;
 
@@ -20,8 +22,10 @@ use crate::{
 
 pub use admit::{Admitted, admit};
 pub use attempts::{attempts, release};
+pub use erase::erase_errors;
 pub use record::{record_dead, record_failed};
 pub use stuck::{Failing, Open, failure_of, open_and_dead, stuck};
+pub use unseen::{Unseen, unseen};
 
 /// What a new row says beside the event itself.
 struct Initial<'a> {

@@ -87,7 +87,7 @@ pub struct Wish<'a> {
     pub event_id: EventId,
     /// The lead's instant.
     pub updated_at: OffsetDateTime,
-    /// Do it although it was done.
+    /// Do it although the lead has moved on.
     pub force: bool,
     /// Until when nobody else will begin.
     pub leased_until: OffsetDateTime,
@@ -100,8 +100,6 @@ pub struct Claimed {
     pub id: Uuid,
     /// What was found so far, sealed.
     pub progress_sealed: Option<Vec<u8>>,
-    /// It was done before, and is wanted again.
-    pub was_completed: bool,
 }
 
 /// Whether a wish may be worked on.
@@ -111,8 +109,11 @@ pub enum Claim {
     Claimed(Claimed),
     /// Somebody else is at it, for so long at most.
     Busy(time::Duration),
-    /// It was done.
-    Done,
+    /// It was done: by this event itself, or by another one.
+    Done {
+        /// By this event itself.
+        is_own: bool,
+    },
     /// A newer version of the lead was taken up before this one.
     Superseded,
 }
@@ -159,7 +160,7 @@ pub async fn claim(
     .execute(&mut *connection)
     .await?;
     match (known.status, known.leased_until) {
-        (Status::Completed, _) if is_own || !wish.force => return Ok(Claim::Done),
+        (Status::Completed, _) => return Ok(Claim::Done { is_own }),
         (Status::Processing, Some(until)) if !is_own && until > now => return Ok(Claim::Busy(until - now)),
         _ => {}
     }
@@ -174,11 +175,7 @@ pub async fn claim(
     )
     .execute(connection)
     .await?;
-    Ok(Claim::Claimed(Claimed {
-        id: known.id,
-        progress_sealed: known.progress_sealed,
-        was_completed: known.status == Status::Completed,
-    }))
+    Ok(Claim::Claimed(Claimed { id: known.id, progress_sealed: known.progress_sealed }))
 }
 
 /// Makes the row. Of two at one time the second one finds it busy.
@@ -204,7 +201,7 @@ async fn begin(
     .execute(connection)
     .await?;
     Ok(if inserted.rows_affected() == 1 {
-        Claim::Claimed(Claimed { id: wish.id, progress_sealed: None, was_completed: false })
+        Claim::Claimed(Claimed { id: wish.id, progress_sealed: None })
     } else {
         Claim::Busy(wish.leased_until - now)
     })
@@ -217,11 +214,11 @@ pub struct Progress<'a> {
     pub sealed: &'a [u8],
     /// HMACs of the CPFs found.
     pub cpf_indexes: &'a [Vec<u8>],
-    /// Where they are from.
+    /// Where the last ones are from; none: the step found nobody.
     pub cpf_source: Option<&'a str>,
 }
 
-/// Keeps what was found, and notes the step that found it.
+/// Keeps what was found, and notes the step that found it. What was found before stays: an erasure finds the lead by it.
 ///
 /// # Errors
 /// Those of the database.
@@ -233,7 +230,8 @@ pub async fn advance(
 ) -> sqlx::Result<()> {
     sqlx::query!(
         "update lead_enrichments
-        set progress_sealed = $2, cpf_indexes = $3, cpf_source = $4, steps = steps || $5::jsonb
+        set progress_sealed = $2, cpf_indexes = array(select distinct unnest(cpf_indexes || $3)),
+            cpf_source = coalesce($4, cpf_source), steps = steps || $5::jsonb
         where id = $1 and erased_at is null",
         id,
         progress.sealed,
@@ -308,4 +306,25 @@ pub async fn fail(
     .execute(connection)
     .await?;
     Ok(())
+}
+
+/// Removes what was found on the way by attempts that began before `before` and never ended, at most `limit`, and says
+/// how many they were. Who takes one up again asks again.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire_progress(
+    connection: &mut PgConnection,
+    before: OffsetDateTime,
+    limit: i64,
+) -> sqlx::Result<u64> {
+    let removed = sqlx::query!(
+        "update lead_enrichments set progress_sealed = null
+        where id in (select id from lead_enrichments where progress_sealed is not null and started_at < $1 limit $2)",
+        before,
+        limit,
+    )
+    .execute(connection)
+    .await?;
+    Ok(removed.rows_affected())
 }

@@ -210,8 +210,8 @@ pub async fn confirm(
     Ok(())
 }
 
-/// Removes the texts of messages that were sent before `before`, at most `limit`, and says how many they were. The rows
-/// stay: they are the guard against sending a text again.
+/// Removes the texts of messages that were sent before `before`, or that nobody knows the outcome of since then, at most
+/// `limit`, and says how many they were. The rows stay: they are the guard against sending a text again.
 ///
 /// # Errors
 /// Those of the database.
@@ -222,7 +222,31 @@ pub async fn expire_texts(
 ) -> sqlx::Result<u64> {
     let removed = sqlx::query!(
         "update lead_messages set body_sealed = null
-        where id in (select id from lead_messages where body_sealed is not null and sent_at < $1 limit $2)",
+        where id in (
+            select id from lead_messages
+            where body_sealed is not null and status <> 'ready' and coalesce(sent_at, intended_at) < $1 limit $2
+        )",
+        before,
+        limit,
+    )
+    .execute(connection)
+    .await?;
+    Ok(removed.rows_affected())
+}
+
+/// Removes messages that were composed before `before` and never sent, at most `limit`, and says how many they were.
+/// Whoever still wants to send one composes it anew.
+///
+/// # Errors
+/// Those of the database.
+pub async fn expire_drafts(
+    connection: &mut PgConnection,
+    before: OffsetDateTime,
+    limit: i64,
+) -> sqlx::Result<u64> {
+    let removed = sqlx::query!(
+        "delete from lead_messages
+        where id in (select id from lead_messages where status = 'ready' and created_at < $1 limit $2)",
         before,
         limit,
     )

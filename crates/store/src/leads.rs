@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::{column, text::storable};
 
-pub use erase::{count, erase};
+pub use erase::{contacts, count, erase, is_of_others, naming};
 
 /// A lead as one event describes it.
 #[derive(Debug, Clone, Copy)]

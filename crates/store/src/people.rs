@@ -117,3 +117,17 @@ pub async fn count(connection: &mut PgConnection, cpf_indexes: &[Vec<u8>]) -> sq
         .fetch_one(connection)
         .await
 }
+
+/// What is kept of a CPF, also what is believed no more.
+///
+/// # Errors
+/// Those of the database.
+pub async fn of_person(connection: &mut PgConnection, cpf_indexes: &[Vec<u8>]) -> sqlx::Result<Vec<Kept>> {
+    sqlx::query_as!(
+        Kept,
+        "select id, person_sealed, source from people where cpf_index = any($1)",
+        cpf_indexes
+    )
+    .fetch_all(connection)
+    .await
+}

@@ -17,6 +17,22 @@ pub async fn is_erased(connection: &mut PgConnection, cpf_indexes: &[Vec<u8>]) -
     .await
 }
 
+/// Whether a person whom this enrichment is about was erased.
+///
+/// # Errors
+/// Those of the database.
+pub async fn is_of_enrichment(connection: &mut PgConnection, enrichment_id: Uuid) -> sqlx::Result<bool> {
+    sqlx::query_scalar!(
+        r#"select exists (
+            select from person_erasures
+            where cpf_index = any(array(select unnest(cpf_indexes) from lead_enrichments where id = $1))
+        ) as "erased!""#,
+        enrichment_id,
+    )
+    .fetch_one(connection)
+    .await
+}
+
 /// Notes that a person was erased, once again perhaps.
 ///
 /// # Errors

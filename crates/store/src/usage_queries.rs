@@ -3,6 +3,7 @@
 use contract::EventId;
 use sqlx::PgConnection;
 use time::OffsetDateTime;
+use uuid::Uuid;
 
 use crate::{column, text::storable};
 
@@ -71,22 +72,17 @@ pub async fn insert(connection: &mut PgConnection, queries: &[Query<'_>]) -> sql
     Ok(())
 }
 
-/// Removes up to `rows_max` queries that happened before an instant, and says how many.
+/// Removes the beginnings of these reports' queries, which may end in the middle of what identifies a person, and says
+/// how many they were.
 ///
 /// # Errors
 /// Those of the database.
-pub async fn remove_before(
-    connection: &mut PgConnection,
-    before: OffsetDateTime,
-    rows_max: i64,
-) -> sqlx::Result<u64> {
-    let removed = sqlx::query!(
-        "delete from usage_queries
-        where event_id in (select event_id from usage_queries where asked_at < $1 order by asked_at limit $2)",
-        before,
-        rows_max,
+pub async fn erase_summaries(connection: &mut PgConnection, event_ids: &[Uuid]) -> sqlx::Result<u64> {
+    let erased = sqlx::query!(
+        "update usage_queries set summary = null where event_id = any($1) and summary is not null",
+        event_ids,
     )
     .execute(connection)
     .await?;
-    Ok(removed.rows_affected())
+    Ok(erased.rows_affected())
 }

@@ -4,7 +4,8 @@
 //! paid for is kept before the next question, so an attempt goes on where the last one stopped.
 //!
 //! Promised: a lead that says the same of its person is enriched once (`our_own_write_back_does_not_loop`), the same text
-//! is posted to it once (`a_kill_at_any_step_leaves_one_message`), limits and refusals of others cost no lead
+//! is posted to it once (`a_kill_at_any_step_leaves_one_message`) unless a replay is told to do it again
+//! (`a_replay_does_nothing_twice_and_a_forced_one_posts_again`), limits and refusals of others cost no lead
 //! (`a_used_up_quota_pauses_and_resumes_by_itself`), and a CPF is in no log and no span (`no_cpf_is_in_a_log_or_a_span`).
 
 mod compose;
@@ -15,12 +16,12 @@ mod progress;
 mod registry;
 mod search;
 mod status;
+mod take_up;
 mod wanted;
 
 use std::{
     collections::HashMap,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
+    sync::{Arc, Mutex},
 };
 
 use anyhow::Context as _;
@@ -35,13 +36,14 @@ use people_api::{Diretrix, Source, WorkApi};
 use seal::Keyring;
 use service::handling;
 use sqlx::PgPool;
-use store::lead_enrichments::{self, Claim, Claimed, Outcome, Wish};
+use store::lead_enrichments::{self, Outcome};
 use time::OffsetDateTime;
 use tracing::{debug, info};
 use uuid::Uuid;
 
 use self::{
     limit::Limits,
+    take_up::{Taken, Task},
     wanted::{Asked, Wanted},
 };
 
@@ -130,60 +132,15 @@ impl Enricher {
         let Some(asked) = self.asked(message, wanted).await? else {
             return Ok(Ended::Unchanged("lead_gone"));
         };
-        let claimed = match self.claim(message, wanted, &asked).await? {
-            Claim::Claimed(claimed) => claimed,
-            Claim::Busy(remaining) => return Err(busy(remaining)),
-            Claim::Done => return Ok(Ended::Unchanged("unchanged")),
-            Claim::Superseded => return Ok(Ended::Unchanged("superseded")),
-        };
-        self.work(wanted, &asked, &claimed).await.map(Ended::With)
-    }
-
-    /// What the lead says of its person. Where the event says nothing that somebody could be found by, the lead itself
-    /// is read; `None`: there is no such lead.
-    async fn asked(&self, message: &Message, wanted: &Wanted) -> Result<Option<Asked>, Failure> {
-        let asked = Asked::of(&message.payload, self.area_code());
-        if asked.is_anybody() {
-            return Ok(Some(asked));
+        match self.take_up(message, wanted, &asked).await? {
+            Taken::Up(task) => self.work(wanted, &asked, &task).await.map(Ended::With),
+            Taken::Unchanged(why) => Ok(Ended::Unchanged(why)),
         }
-        let id = message.envelope.id;
-        let known = self.fetched().get(&id).cloned();
-        let lead = match known {
-            Some(lead) => lead,
-            None => match self.limits.lead(&self.api, &wanted.lead_id).await? {
-                Some(lead) => self.remember(id, lead),
-                None => return Ok(None),
-            },
-        };
-        Ok(Some(Asked::of(lead.body.as_bytes(), self.area_code())))
-    }
-
-    async fn claim(&self, message: &Message, wanted: &Wanted, asked: &Asked) -> Result<Claim, Failure> {
-        let now = OffsetDateTime::now_utc();
-        let replayed = message.envelope.replayed_from;
-        let wish = Wish {
-            id: Uuid::now_v7(),
-            lead_id: &wanted.lead_id,
-            fingerprints: &asked.fingerprints(&self.index),
-            event_id: message.envelope.id,
-            updated_at: wanted.updated_at,
-            force: replayed.is_some_and(|replay| replay.force_effects),
-            leased_until: now
-                + Duration::from_millis(self.settings.consumer.handle_timeout_ms)
-                + LEASE_MARGIN,
-        };
-        let claiming = async {
-            let mut transaction = self.pool.begin().await?;
-            let claim = lead_enrichments::claim(&mut transaction, &wish, now).await?;
-            transaction.commit().await?;
-            Ok(claim)
-        };
-        claiming.await.map_err(service::failure)
     }
 
     /// From what the lead says to the message on it.
-    async fn work(&self, wanted: &Wanted, asked: &Asked, claimed: &Claimed) -> Result<Outcome, Failure> {
-        let lead = &*wanted.lead_id;
+    async fn work(&self, wanted: &Wanted, asked: &Asked, task: &Task) -> Result<Outcome, Failure> {
+        let (lead, claimed) = (&*wanted.lead_id, &task.claimed);
         if let Some(message) = self.composed(claimed).await? {
             let outcome = self.post(lead, claimed.id, message).await?;
             return self.complete(claimed.id, outcome, outcome_note(outcome)).await;
@@ -198,7 +155,7 @@ impl Enricher {
             return self.complete(claimed.id, Outcome::NoData, outcome_note(Outcome::NoData)).await;
         }
         let text = compose::compose(&people, asked);
-        let message = self.draft(lead, claimed.id, &text).await?;
+        let message = self.draft(lead, task, &text).await?;
         let outcome = self.post(lead, claimed.id, message).await?;
         self.complete(claimed.id, outcome, outcome_note(outcome)).await
     }
@@ -211,24 +168,6 @@ impl Enricher {
         };
         completing.await.map_err(service::failure)?;
         Ok(outcome)
-    }
-
-    fn area_code(&self) -> Option<people::AreaCode> {
-        self.settings.default_area_code.as_deref().and_then(|code| code.parse().ok())
-    }
-
-    fn fetched(&self) -> std::sync::MutexGuard<'_, HashMap<EventId, Arc<c2s_api::Lead>>> {
-        self.fetched.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn remember(&self, id: EventId, lead: c2s_api::Lead) -> Arc<c2s_api::Lead> {
-        let lead = Arc::new(lead);
-        let mut fetched = self.fetched();
-        if fetched.len() >= FETCHED_MAX {
-            fetched.clear();
-        }
-        fetched.insert(id, Arc::clone(&lead));
-        lead
     }
 
     fn count_refused(&self, asked: &Asked) {
@@ -268,18 +207,6 @@ impl Handler for Enricher {
         }
         handling::complete(&self.pool, message).await
     }
-}
-
-/// Leads in memory, at most; more than events can be in hand.
-const FETCHED_MAX: usize = 256;
-/// How long after its time of handling an attempt surely has ended.
-const LEASE_MARGIN: Duration = Duration::from_secs(30);
-/// How often it is looked whether somebody else is done with a lead.
-const BUSY_RETRY: Duration = Duration::from_secs(2);
-
-fn busy(remaining: time::Duration) -> Failure {
-    let remaining = remaining.try_into().unwrap_or(BUSY_RETRY);
-    Failure::Wait { after: BUSY_RETRY.min(remaining), code: limit::LEAD_BUSY }
 }
 
 const fn outcome_note(outcome: Outcome) -> &'static str {

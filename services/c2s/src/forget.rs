@@ -1,10 +1,11 @@
-//! Forgets people in time: look-ups that have expired, and texts of messages that were sent long ago.
+//! Forgets people in time: look-ups that have expired, texts of messages that were sent long ago, and what attempts that
+//! never ended have left.
 
 use std::time::Duration;
 
 use lifecycle::Shutdown;
 use sqlx::PgPool;
-use store::{lead_messages, people};
+use store::{lead_enrichments, lead_messages, people};
 use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info};
@@ -39,7 +40,9 @@ async fn forget(pool: &PgPool, message_days: u32, shutdown: &Shutdown) -> sqlx::
     let (mut total, mut connection) = ((0, 0), pool.acquire().await?);
     while !shutdown.is_draining() {
         let people = people::expire(&mut connection, now, BATCH).await?;
-        let texts = lead_messages::expire_texts(&mut connection, before, BATCH).await?;
+        let texts = lead_messages::expire_texts(&mut connection, before, BATCH).await?
+            + lead_messages::expire_drafts(&mut connection, before, BATCH).await?
+            + lead_enrichments::expire_progress(&mut connection, before, BATCH).await?;
         total = (total.0 + people, total.1 + texts);
         if (people, texts) == (0, 0) {
             break;

@@ -8,8 +8,10 @@ use std::{
 };
 
 use anyhow::{Context as _, anyhow};
+use bus::claim::Claims;
 use erasure::{Erasure, Report};
 use people::{BlindIndex, Cpf};
+use seal::Keyring;
 use serde_json::json;
 use time::OffsetDateTime;
 
@@ -28,7 +30,7 @@ Examples:
 
 #[derive(Debug, clap::Subcommand)]
 pub(crate) enum Verb {
-    /// Remove a person from tables, dead letters and streams.
+    /// Remove a person from tables, dead letters, streams and the object store.
     #[command(after_help = ERASE_EXAMPLES)]
     Erase(EraseArgs),
 }
@@ -55,10 +57,17 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
     let index = BlindIndex::new(&settings.people.index_keys).map_err(Failure::usage)?;
     let cpf = cpf(args)?;
     let pool = database(&settings, WAIT).await?;
-    let erasure = Erasure::new(broker(&settings, WAIT).await?, pool, index);
+    let bus = broker(&settings, WAIT).await?;
+    let claims = Claims::new(&bus, &settings.nats);
+    // Without keys there are no look-ups either.
+    let keys = (!settings.seal.keys.is_empty()).then(|| Keyring::new(&settings.seal)).transpose();
+    let keys = keys.map_err(Failure::usage)?;
+    let erasure = Erasure { bus, claims, pool, index, keys };
     let traces = erasure.find(&cpf).await.map_err(Failure::away)?;
     let answer = |report: &Report, done: bool| -> Result<ExitCode, Failure> {
-        context.output.document(&json!({ "person": cpf.to_string(), "erased": done, "places": report }))?;
+        context.output.document(&json!({
+            "person": cpf.to_string(), "erased": done, "places": report, "elsewhere": report.elsewhere(),
+        }))?;
         Ok(ExitCode::SUCCESS)
     };
     if traces.report.is_empty() {
@@ -76,32 +85,47 @@ pub(crate) async fn run(verb: &Verb, context: &Context) -> Result<ExitCode, Fail
             return answer(&traces.report, false);
         }
     }
-    let report = erasure.erase(&cpf, &traces, OffsetDateTime::now_utc()).await.map_err(|error| {
+    let report = erasure.erase(&cpf, OffsetDateTime::now_utc()).await.map_err(|error| {
         Failure::away(error).hint("run it again: what was removed is, and the rest is found again")
     })?;
     show("removed", &report, context)?;
-    for (lead, messages) in &report.at_contact2sale {
-        let text = format!(
-            "{messages} messages of ours lie on lead {lead} at Contact2Sale: remove the lead there, or it comes again"
-        );
-        context.output.note(&text);
+    for left in left(&report).into_iter().chain(report.elsewhere()) {
+        context.output.note(&left);
     }
     answer(&report, true)
 }
 
 fn show(title: &str, report: &Report, context: &Context) -> anyhow::Result<()> {
     context.output.line(title)?;
-    let rows = [
-        ("people", report.people),
-        ("leads", report.leads),
-        ("lead_enrichments", report.lead_enrichments),
-        ("lead_messages", report.lead_messages),
-        ("webhook_events", report.webhook_events),
-        ("dead_letters", report.dead_letters),
-        ("replay_edits", report.replay_edits),
-        ("messages on streams", report.stream_messages),
-    ];
-    context.output.table(["PLACE", "COUNT"], rows.map(|(place, count)| [place.to_owned(), count.to_string()]))
+    let rows = report.rows().into_iter().filter(|(_, count)| *count > 0);
+    context.output.table(["PLACE", "COUNT"], rows.map(|(place, count)| [place, count.to_string()]))
+}
+
+/// What stays although it is ours, and why.
+fn left(report: &Report) -> Vec<String> {
+    let mut left: Vec<String> = report
+        .kept
+        .iter()
+        .map(|(column, rows)| {
+            format!("{rows} rows keep it in {column}: without it they would be equal to others")
+        })
+        .collect();
+    for (count, what) in [
+        (
+            report.waiting_messages,
+            "messages hold a phone or an address alone, and are not handled yet: run it again when they are",
+        ),
+        (report.shared_contacts, "phones or addresses stay: leads of other people name them, too"),
+        (
+            report.unreadable_look_ups,
+            "look-ups could not be opened with seal.keys: contacts in them are not known",
+        ),
+    ] {
+        if count > 0 {
+            left.push(format!("{count} {what}"));
+        }
+    }
+    left
 }
 
 /// The CPF, from where it was given. No error quotes it.

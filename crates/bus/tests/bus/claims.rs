@@ -92,3 +92,15 @@ async fn a_claim_with_a_piece_gone_is_damaged() {
     let gone = claims.get(&name, MAX).await;
     assert!(matches!(gone, Err(ClaimError::Damaged)), "{gone:?}");
 }
+
+#[tokio::test]
+async fn an_object_that_is_gone_cannot_be_renewed() {
+    let broker = Broker::start().await;
+    let bus = provisioned(&broker).await;
+    let claims = Claims::new(&bus, &broker.config());
+    let name = claims.put(&body(1)).await.unwrap();
+    claims.renew(&name, MAX).await.unwrap();
+    bus.jetstream().get_object_store(claim::BUCKET).await.unwrap().delete(&name).await.unwrap();
+    let gone = claims.renew(&name, MAX).await;
+    assert!(matches!(gone, Err(ClaimError::Missing)), "{gone:?}");
+}

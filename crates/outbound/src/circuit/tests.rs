@@ -40,6 +40,21 @@ async fn a_destination_that_fails_again_and_again_rests() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn who_asks_beforehand_hears_the_same_and_is_no_trial() {
+    let circuits = circuits();
+    let request = request("https://hooks.example.com/a").circuit("hook");
+    assert_eq!(circuits.rests("hook"), None);
+    fail(&circuits, &request, 3);
+    assert_eq!(circuits.rests("hook"), Some(REST));
+    tokio::time::advance(REST).await;
+    assert_eq!(circuits.rests("hook"), None);
+    let trial = circuits.enter(&request).expect("asking took nobody's turn");
+    assert_eq!(circuits.rests("hook"), Some(TRIAL_WAIT));
+    trial.answered();
+    assert_eq!(circuits.rests("hook"), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn one_call_tries_whether_it_is_back() {
     let (circuits, request) = (circuits(), request("https://hooks.example.com/a"));
     fail(&circuits, &request, 3);

@@ -73,6 +73,11 @@ async fn a_200_may_be_anything_and_is_told_apart() {
         "{\"status\":\"403\"}",
         "{\"status\":401}",
         "{\"erro\":\"Limite de consultas atingido\"}",
+        "{\"status\":\"403 Forbidden\"}",
+        "{\"status\":403.0}",
+        "{\"status\":402}",
+        "{\"status\":\"erro\",\"message\":\"Saldo insuficiente\"}",
+        "{\"error\":\"Token expirado\"}",
     ] {
         let error = ask(account).await.unwrap_err();
         assert!(error.is_account() && !error.may_pass(), "{account}: {error:?}");

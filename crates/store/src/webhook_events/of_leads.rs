@@ -15,3 +15,13 @@ pub async fn of_leads(connection: &mut PgConnection, lead_ids: &[String]) -> sql
     .fetch_all(connection)
     .await
 }
+
+/// Bodies of these events, those that were not erased.
+///
+/// # Errors
+/// Those of the database.
+pub async fn bodies_of(connection: &mut PgConnection, ids: &[Uuid]) -> sqlx::Result<Vec<Vec<u8>>> {
+    sqlx::query_scalar!("select body from webhook_events where id = any($1) and erased_at is null", ids)
+        .fetch_all(connection)
+        .await
+}

@@ -3,9 +3,10 @@
 use contract::EventId;
 use sqlx::PgConnection;
 use store::{
-    lead_enrichments::{self, Claim, Outcome, Wish},
+    lead_enrichments::{self, Claim, Outcome, Progress, Wish},
     lead_messages::{self, ConfirmedBy, Draft, Status},
     people::{self, Entry},
+    person_erasures,
 };
 use testkit::Database;
 use time::{Duration, OffsetDateTime};
@@ -44,20 +45,20 @@ async fn of_two_processes_one_enriches_a_lead() {
     assert!(matches!(claim(&mut connection, &expired).await, Claim::Claimed(_)));
     assert!(matches!(claim(&mut connection, &wish(&same, two, now)).await, Claim::Claimed(_)));
     lead_enrichments::complete(&mut connection, first.id, Outcome::Enriched, "", now).await.unwrap();
-    assert_eq!(claim(&mut connection, &wish(&same, one, now)).await, Claim::Done);
-    assert_eq!(claim(&mut connection, &wish(&same, two, now + Duration::hours(1))).await, Claim::Done);
-    let Claim::Claimed(forced) =
-        claim(&mut connection, &Wish { force: true, ..wish(&same, EventId::generate(), now) }).await
-    else {
-        panic!()
-    };
-    assert!(forced.was_completed);
+    assert_eq!(claim(&mut connection, &wish(&same, two, now)).await, Claim::Done { is_own: true });
+    let later = now + Duration::hours(1);
+    assert_eq!(claim(&mut connection, &wish(&same, one, later)).await, Claim::Done { is_own: false });
 
     // What the lead said before that comes too late, also where it is known under an older key.
     let other = [vec![2; 32]];
     assert_eq!(
         claim(&mut connection, &wish(&other, one, now + Duration::minutes(5))).await,
         Claim::Superseded
+    );
+    let late = Wish { force: true, ..wish(&other, EventId::generate(), now) };
+    assert!(
+        matches!(claim(&mut connection, &late).await, Claim::Claimed(_)),
+        "who is forced does it all the same"
     );
     let rotated = [vec![9; 32], vec![1; 32]];
     assert!(!matches!(claim(&mut connection, &wish(&rotated, one, now)).await, Claim::Superseded));
@@ -72,6 +73,37 @@ async fn a_failed_enrichment_is_taken_up_by_the_next_event() {
     claim(&mut connection, &wish(&same, one, now)).await;
     lead_enrichments::fail(&mut connection, one, contract::code::UNAVAILABLE, "away").await.unwrap();
     assert!(matches!(claim(&mut connection, &wish(&same, two, now)).await, Claim::Claimed(_)));
+}
+
+#[tokio::test]
+async fn what_was_found_stays_findable_whatever_is_found_next() {
+    let database = Database::create().await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let (now, same) = (OffsetDateTime::now_utc(), [vec![1; 32]]);
+    let Claim::Claimed(claimed) = claim(&mut connection, &wish(&same, EventId::generate(), now)).await else {
+        panic!()
+    };
+    for (found, from) in [(&[vec![7; 32]][..], Some("phone")), (&[], None)] {
+        let progress = Progress { sealed: b"sealed", cpf_indexes: found, cpf_source: from };
+        lead_enrichments::advance(&mut connection, claimed.id, progress, &serde_json::json!({}))
+            .await
+            .unwrap();
+    }
+    assert_eq!(lead_enrichments::leads_of(&mut connection, &[vec![7; 32]]).await.unwrap(), ["lead-1"]);
+    let listed = lead_enrichments::find(&mut connection, claimed.id).await.unwrap().unwrap();
+    assert_eq!(
+        listed.cpf_source.as_deref(),
+        Some("phone"),
+        "a step that finds nobody is not where it is from"
+    );
+    assert!(!person_erasures::is_of_enrichment(&mut connection, claimed.id).await.unwrap());
+    person_erasures::record(&mut connection, Uuid::now_v7(), &[7; 32], &serde_json::json!({}), now)
+        .await
+        .unwrap();
+    assert!(person_erasures::is_of_enrichment(&mut connection, claimed.id).await.unwrap());
+    let later = now + Duration::days(1);
+    assert_eq!(lead_enrichments::expire_progress(&mut connection, later, 10).await.unwrap(), 1);
+    assert_eq!(lead_enrichments::expire_progress(&mut connection, later, 10).await.unwrap(), 0);
 }
 
 fn draft(content_hashes: &[Vec<u8>], enrichment_id: Uuid) -> Draft<'_> {

@@ -23,7 +23,7 @@ impl Journal for Enricher {
 
     async fn record(&self, message: &Message, outcome: Outcome<'_>) -> Result<(), Failure> {
         let (Outcome::Failed { code, error } | Outcome::Dead { code, error }) = outcome;
-        // What others say may quote what they were asked.
+        // What others say is told in plain words already; this is for the rest, the database's errors say.
         let error = people::masked(error);
         let outcome = match outcome {
             Outcome::Failed { .. } => Outcome::Failed { code, error: &error },

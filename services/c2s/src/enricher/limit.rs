@@ -19,11 +19,16 @@ use tracing::{error, warn};
 pub(super) const LEAD_BUSY: Code = Code::new("lead_busy");
 /// A service refuses our token, or says that our quota is used up.
 pub(super) const ACCOUNT_REFUSED: Code = Code::new("account_refused");
+/// A service's address leads to somebody else, or nowhere.
+pub(super) const MISDIRECTED: Code = Code::new("misdirected");
 
 /// Different leads that must fail at a service in a row before it is the service's fault.
 const FAILED_LEADS_MAX: usize = 3;
-/// How long a service rests then.
+/// How long a service rests then, or when nobody is there.
 const REST: Duration = Duration::from_secs(30);
+/// The longest rest that a service gets because it asks for it: one call an hour harms nobody, and a mistake in a
+/// `Retry-After` should not cost a day of leads.
+const REST_MAX: Duration = Duration::from_hours(1);
 const MINUTE: Duration = Duration::from_mins(1);
 
 /// The limits of every service that is called.
@@ -42,9 +47,21 @@ struct Trouble {
     code: Code,
     /// Nobody calls for so long, says the other side or our own caution.
     wait: Option<Duration>,
-    /// Only a person helps.
-    is_account: bool,
+    kind: Kind,
     source: anyhow::Error,
+}
+
+/// Whose fault it is.
+#[derive(Clone, Copy)]
+enum Kind {
+    /// Our account's: only a person helps.
+    Account,
+    /// Our settings': only a person helps.
+    Misdirected,
+    /// Nobody was there to be asked.
+    Unreached,
+    /// Perhaps this lead's.
+    Other,
 }
 
 impl Limits {
@@ -63,8 +80,7 @@ impl Limits {
     }
 
     async fn take(&self, key: &'static str, per_minute: u32) -> Result<(), Failure> {
-        // One at a time: whoever counts strictly by the minute is met.
-        let rate = Rate { count: per_minute, per: MINUTE, burst: 1 };
+        let rate = Rate::strict(per_minute, MINUTE);
         let taking = async {
             let mut connection = self.pool.acquire().await?;
             rate_limits::take(&mut connection, key, rate).await
@@ -88,7 +104,13 @@ impl Limits {
             }
             Err(error) => error,
         };
-        if !error.may_pass() && !error.is_account() {
+        let kind = match () {
+            () if error.is_account() => Kind::Account,
+            () if error.is_misdirected() => Kind::Misdirected,
+            () if error.is_unreached() => Kind::Unreached,
+            () => Kind::Other,
+        };
+        if !error.may_pass() && matches!(kind, Kind::Other) {
             warn!(destination = source.name(), code = error.code().as_str(), "a question is refused");
             return Ok(None);
         }
@@ -96,7 +118,7 @@ impl Limits {
             destination: source.name(),
             code: error.code(),
             wait: error.wait(),
-            is_account: error.is_account(),
+            kind,
             source: error.into(),
         };
         Err(self.failed(lead_id, trouble).await)
@@ -117,14 +139,20 @@ impl Limits {
 
     /// What an error of Contact2Sale's means, where it is certain that nothing was done.
     pub(super) async fn c2s_failed(&self, lead_id: &str, error: c2s_api::Error) -> Failure {
-        if !error.may_pass() && !error.is_token() {
+        let kind = match () {
+            () if error.is_token() => Kind::Account,
+            () if error.is_misdirected() => Kind::Misdirected,
+            () if error.is_unreached() => Kind::Unreached,
+            () => Kind::Other,
+        };
+        if !error.may_pass() && matches!(kind, Kind::Other) {
             return Failure::Dead { code: error.code(), source: error.into() };
         }
         let trouble = Trouble {
             destination: c2s_api::LIMIT_KEY,
             code: error.code(),
             wait: error.wait(),
-            is_account: error.is_token(),
+            kind,
             source: error.into(),
         };
         self.failed(lead_id, trouble).await
@@ -132,13 +160,24 @@ impl Limits {
 
     /// The verdict on a call that failed. Only a failure that may be this lead's own costs it an attempt.
     async fn failed(&self, lead_id: &str, trouble: Trouble) -> Failure {
-        let Trouble { destination, code, wait, is_account, source } = trouble;
+        let Trouble { destination, code, wait, kind, source } = trouble;
         let error = format!("{source:#}");
-        if is_account {
-            error!(destination, error, "a service refuses our account; leads wait");
-            return self.rest(destination, self.pause, ACCOUNT_REFUSED).await;
+        match kind {
+            Kind::Account => {
+                error!(destination, error, "a service refuses our account; leads wait");
+                return self.rest(destination, self.pause, ACCOUNT_REFUSED).await;
+            }
+            Kind::Misdirected => {
+                error!(destination, error, "a service's address leads elsewhere; leads wait");
+                return self.rest(destination, self.pause, MISDIRECTED).await;
+            }
+            Kind::Unreached if wait.is_none() => {
+                warn!(destination, error, "a service cannot be reached; leads wait");
+                return self.rest(destination, REST, code).await;
+            }
+            Kind::Unreached | Kind::Other => {}
         }
-        if let Some(length) = wait {
+        if let Some(length) = wait.map(|length| length.min(REST_MAX)) {
             warn!(destination, wait_ms = millis(length), "a service must rest; leads wait");
             return self.rest(destination, length, code).await;
         }

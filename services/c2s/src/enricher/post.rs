@@ -15,13 +15,17 @@ use seal::Place;
 use store::{
     lead_enrichments::{Claimed, Outcome},
     lead_messages::{self, ConfirmedBy, Draft, Message, Status},
+    person_erasures,
 };
 use time::OffsetDateTime;
 use tokio::time::Instant;
 use tracing::{info, warn};
 use uuid::Uuid;
 
-use super::Enricher;
+use super::{
+    Enricher,
+    take_up::{BUSY_RETRY, Task},
+};
 
 /// The call was made, and nobody knows how it ended.
 const OUTCOME_UNKNOWN: Code = Code::new("message_outcome_unknown");
@@ -33,22 +37,26 @@ const UNREADABLE: Code = Code::new("message_unreadable");
 /// Bytes of the content's fingerprint in the marker: enough for one lead's messages.
 const MARKER_BYTES: usize = 8;
 
+/// Whether a call may begin.
+enum Begun {
+    At(OffsetDateTime),
+    Suppressed,
+    ByAnother,
+}
+
 impl Enricher {
     /// Keeps the message before anything is posted. The same text for the same lead is the same message.
-    pub(super) async fn draft(
-        &self,
-        lead_id: &str,
-        enrichment: Uuid,
-        text: &str,
-    ) -> Result<Message, Failure> {
+    pub(super) async fn draft(&self, lead_id: &str, task: &Task, text: &str) -> Result<Message, Failure> {
         let id = Uuid::now_v7();
-        let content_hashes = self.index.all("message", &[lead_id, text]);
+        let again = task.again.map(|replay| replay.to_string());
+        let content: Vec<&str> = [lead_id, text].into_iter().chain(again.as_deref()).collect();
+        let content_hashes = self.index.all("message", &content);
         let marker = marker(content_hashes.first().map(Vec::as_slice).unwrap_or_default());
         let body = format!("🔎 Enriquecimento automático {marker}\n{text}");
         let row = id.to_string();
         let draft = Draft {
             id,
-            enrichment_id: enrichment,
+            enrichment_id: task.claimed.id,
             lead_id,
             content_hashes: &content_hashes,
             marker: &marker,
@@ -61,8 +69,7 @@ impl Enricher {
         drafting.await.map_err(service::failure)
     }
 
-    /// The message that an earlier attempt composed. What was completed with a message, and is wanted again all the
-    /// same, is composed anew.
+    /// The message that an earlier attempt composed.
     pub(super) async fn composed(&self, claimed: &Claimed) -> Result<Option<Message>, Failure> {
         let finding = async {
             let mut connection = self.pool.acquire().await?;
@@ -70,8 +77,7 @@ impl Enricher {
         };
         let message = finding.await.map_err(service::failure)?;
         Ok(message.filter(|message| match message.status {
-            Status::Sent => !claimed.was_completed,
-            Status::Sending => true,
+            Status::Sent | Status::Sending => true,
             Status::Ready => message.body_sealed.is_some(),
         }))
     }
@@ -106,14 +112,12 @@ impl Enricher {
     async fn send(&self, lead_id: &str, message: &Message) -> Result<Option<Outcome>, Failure> {
         let Some(text) = self.open(message)? else { return Ok(Some(Outcome::Suppressed)) };
         self.limits.take_c2s().await?;
-        let (intended_at, began) = (OffsetDateTime::now_utc(), Instant::now());
-        let beginning = async {
-            let mut connection = self.pool.acquire().await?;
-            lead_messages::begin(&mut connection, message.id, intended_at).await
+        let began = Instant::now();
+        let intended_at = match self.begin(message).await.map_err(service::failure)? {
+            Begun::At(instant) => instant,
+            Begun::Suppressed => return Ok(Some(Outcome::Suppressed)),
+            Begun::ByAnother => return Ok(None),
         };
-        if !beginning.await.map_err(service::failure)? {
-            return Ok(None);
-        }
         // A process that froze here must not call when another one may have read the lead already.
         if began.elapsed() > self.settings.confirm_after() / 2 {
             self.withdraw(message, intended_at).await?;
@@ -147,13 +151,26 @@ impl Enricher {
         }
     }
 
+    /// Commits that the call begins, by the clock that all replicas share.
+    async fn begin(&self, message: &Message) -> sqlx::Result<Begun> {
+        let mut connection = self.pool.acquire().await?;
+        // Somebody may have been erased since the message was composed.
+        if person_erasures::is_of_enrichment(&mut connection, message.enrichment_id).await? {
+            return Ok(Begun::Suppressed);
+        }
+        let now = store::now(&mut connection).await?;
+        let is_ours = lead_messages::begin(&mut connection, message.id, now).await?;
+        Ok(if is_ours { Begun::At(now) } else { Begun::ByAnother })
+    }
+
     /// Finds out how a call ended that nobody wrote down. `None`: look at the row again.
     async fn confirm(&self, lead_id: &str, message: &Message) -> Result<Option<Outcome>, Failure> {
         let Some(intended_at) = message.intended_at else { return Ok(None) };
         let ends_at = intended_at + self.settings.confirm_after();
-        let remaining = ends_at - OffsetDateTime::now_utc();
+        let asking = async { store::now(&mut *self.pool.acquire().await?).await };
+        let remaining = ends_at - asking.await.map_err(service::failure)?;
         if remaining.is_positive() {
-            let after = remaining.try_into().unwrap_or(super::BUSY_RETRY);
+            let after = remaining.try_into().unwrap_or(BUSY_RETRY);
             return Err(Failure::Wait { after, code: OUTCOME_UNKNOWN });
         }
         let Some(lead) = self.limits.lead(&self.api, lead_id).await? else {
@@ -164,7 +181,7 @@ impl Enricher {
             self.confirmed(message, ConfirmedBy::ReadBack).await?;
             return Ok(Some(Outcome::Enriched));
         }
-        if !shows_messages(&lead.body) {
+        if !lead.shows_messages() {
             let source = anyhow!("the message may be on the lead, but its messages cannot be read");
             return Err(Failure::Dead { code: UNCONFIRMED, source });
         }
@@ -214,11 +231,6 @@ fn marker(content_hash: &[u8]) -> String {
     }
     marker.push(']');
     marker
-}
-
-/// Whether a lead that the API gives shows messages at all, be it none.
-fn shows_messages(lead: &str) -> bool {
-    ["\"messages\"", "\"log\""].iter().any(|name| lead.contains(name))
 }
 
 fn place(row: &str) -> Place<'_> {

@@ -73,10 +73,10 @@ impl Enricher {
         outcome: &str,
     ) -> Result<(), Failure> {
         let source = step.source.to_owned();
+        let origin = cpfs.first().map(|_| step.question);
         progress.answers.push(Answered { source, what: step.what.to_owned(), cpfs });
         let noted =
             json!({ "step": step.question, "source": step.source, "outcome": outcome, "at": now_text() });
-        let origin = progress.cpfs().next().map(|_| step.question);
         self.save(id, progress, origin, None, &noted).await
     }
 

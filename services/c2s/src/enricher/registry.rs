@@ -86,6 +86,10 @@ impl Enricher {
     }
 
     async fn keep_person(&self, cpf: &Cpf, person: Option<&Person>, source: &str) -> Result<(), Failure> {
+        // Somebody may have been erased while we asked.
+        if self.is_erased(cpf).await? {
+            return Ok(());
+        }
         let id = Uuid::now_v7();
         let row = id.to_string();
         let text = person.map(|person| serde_json::to_vec(person).expect("a person is plain data"));

@@ -185,7 +185,7 @@ impl Enricher {
         })
     }
 
-    async fn is_erased(&self, cpf: &Cpf) -> Result<bool, Failure> {
+    pub(super) async fn is_erased(&self, cpf: &Cpf) -> Result<bool, Failure> {
         let asking = async {
             let mut connection = self.pool.acquire().await?;
             store::person_erasures::is_erased(&mut connection, &self.index.all_of_cpf(cpf)).await

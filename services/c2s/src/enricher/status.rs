@@ -10,7 +10,7 @@ use store::rate_limits::{self, Limit};
 use tokio::time::{MissedTickBehavior, interval};
 use tracing::{debug, info, warn};
 
-use super::limit::ACCOUNT_REFUSED;
+use super::limit::{ACCOUNT_REFUSED, MISDIRECTED};
 
 /// How often pauses are looked at. Every replica does, and all find the same.
 const INTERVAL: Duration = Duration::from_secs(5);
@@ -61,7 +61,9 @@ impl Watch {
                 Some((*destination, limit))
             })
             .collect();
-        paused.sort_by_key(|(_, limit)| limit.pause_code.as_deref() != Some(ACCOUNT_REFUSED.as_str()));
+        let helps_itself =
+            |code: &str| ![ACCOUNT_REFUSED, MISDIRECTED].iter().any(|only| only.as_str() == code);
+        paused.sort_by_key(|(_, limit)| limit.pause_code.as_deref().is_none_or(helps_itself));
         Ok(paused)
     }
 }
@@ -69,6 +71,13 @@ impl Watch {
 /// Words of a fixed set, as health checks want them.
 fn state(destination: &str, code: &str) -> &'static str {
     let is_account = code == ACCOUNT_REFUSED.as_str();
+    if code == MISDIRECTED.as_str() {
+        return match destination {
+            "work-api" => "paused: work api address",
+            "diretrix" => "paused: diretrix address",
+            _ => "paused: c2s address",
+        };
+    }
     match (destination, is_account) {
         ("work-api", true) => "paused: work api quota or token",
         ("work-api", false) => "paused: work api",

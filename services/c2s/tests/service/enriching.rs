@@ -20,7 +20,7 @@ use testkit::{Broker, Database, eventually};
 use crate::given::{DEADLINE, envelope, run_with, settings};
 
 pub(crate) const TOKEN: &str = "c2s-token-invented";
-pub(crate) const WORK_TOKEN: &str = "work-token-invented";
+pub(crate) const WORK_TOKEN: &str = "work-token+invented";
 pub(crate) const PASSWORD: &str = "diretrix-password-invented";
 pub(crate) const SEAL_KEY: &str = "test:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
 pub(crate) const INDEX_KEY: &str = "0123456789abcdef0123456789abcdef";

@@ -98,7 +98,7 @@ async fn no_cpf_is_in_a_log_or_a_span() {
     outside.diretrix.script.then([Step::Status(500, "telefone 11987654321 falhou")]);
     outside.c2s.script.then([Step::Status(
         422,
-        r#"{"msg":"CPF 529.982.247-25 de joao@example.com, 11987654321, invalido"}"#,
+        r#"{"msg":"Lead JOAO EXEMPLO invalido: CPF 529.982.247-25 de joao@example.com, (11) 98765-4321"}"#,
     )]);
     enriching.receive(joao("lead-1")).await;
     let mut given = joao("lead-2");
@@ -107,31 +107,55 @@ async fn no_cpf_is_in_a_log_or_a_span() {
     let mut process = program(&enriching, &log)
         .env("WEIR_TELEMETRY__OTLP_ENDPOINT", collector.endpoint_grpc())
         .env("WEIR_TELEMETRY__METRICS_INTERVAL_MS", "200")
+        .env(
+            "WEIR_LOG__LEVEL",
+            "trace,hyper=trace,hyper_util=trace,h2=trace,reqwest=trace,rustls=trace,tower=trace",
+        )
         .spawn()
         .unwrap();
     enriching.handled(2).await;
     let is_call =
         |span: &testkit::ReceivedSpan| span.kind == "Client" && span.attributes.contains_key("url.template");
     collector.wait_for("a call to another company", is_call).await;
+    let address = std::fs::read_to_string(&log).unwrap();
+    let address = address.split_once("\"address\":\"").unwrap().1.split_once('"').unwrap().0.parse().unwrap();
+    let (_, metrics) = crate::probes::get(address, "/metrics").await;
     crate::given::signal(&[i32::try_from(process.id().unwrap()).unwrap()], "TERM");
     assert!(tokio::time::timeout(Duration::from_secs(20), process.wait()).await.unwrap().unwrap().success());
 
+    let errors = "select coalesce(string_agg(told, ' '), '') from (select error_message from event_handlings union all
+        select error_message from lead_enrichments union all select last_error from dead_letters union all
+        select error_message from webhook_events union all select pause_code from rate_limits) as errors (told)";
+    let errors: String = sqlx::query_scalar(errors).fetch_one(enriching.pool()).await.unwrap();
+    assert!(errors.contains("Contact2Sale refuses it with 422"), "{errors}");
     let spans = format!("{:?}", collector.spans());
     let logs = format!("{:?}", collector.logs());
     let written = std::fs::read_to_string(&log).unwrap();
     assert!(written.contains("Failed to enrich lead_id="), "the failure is told");
-    for (place, text) in [("the spans", &spans), ("the exported logs", &logs), ("the log", &written)] {
+    for (place, text) in [
+        ("the spans", &spans),
+        ("the exported logs", &logs),
+        ("the log", &written),
+        ("the errors in tables", &errors),
+        ("the metrics", &metrics),
+    ] {
         for secret in [
             "52998224725",
             "529.982",
             "982.247-25",
             "JOAO",
+            "Joao",
             "joao@",
+            "joao%40",
             "987654321",
             "98765-4321",
             TOKEN,
             WORK_TOKEN,
+            // As it stands in a URL, and as it is sealed in a header.
+            "work-token%2Binvented",
+            "work-token%252Binvented",
             PASSWORD,
+            "d2VpcjpkaXJldHJpeC1wYXNzd29yZC1pbnZlbnRlZA",
             INDEX_KEY,
             "AQEBAQEB",
         ] {

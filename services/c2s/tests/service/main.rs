@@ -8,6 +8,8 @@ mod enriching;
 mod enrichment;
 mod enrichment_limits;
 mod enrichment_process;
+mod enrichment_refusals;
+mod enrichment_replays;
 mod faults;
 mod given;
 mod poll;
