@@ -176,7 +176,7 @@ impl Publisher {
         deadline: Instant,
         span: &Span,
     ) -> Result<Receipt, PublishError> {
-        let headers = headers(&event.envelope, span)?;
+        let headers = headers(&event.envelope, span);
         let size = self.check_size(&headers, &event.payload)?;
         // An event that waited longer for its turn would have no time left for a second attempt.
         let permit = tokio::time::timeout(self.timeout / 2, self.in_flight.acquire()).await;
@@ -223,7 +223,7 @@ impl Publisher {
                 self.bus.connected().await;
                 attempts += 1;
                 // Half of the time for one attempt, so that one lost message or acknowledgement is not the end.
-                let headers = headers.take().map_or_else(|| self::headers(&event.envelope, span), Ok)?;
+                let headers = headers.take().unwrap_or_else(|| self::headers(&event.envelope, span));
                 let attempt = self.attempt(event, headers);
                 let error = match tokio::time::timeout(self.timeout / 2, attempt).await {
                     Ok(Ok(ack)) => return Ok(ack),
@@ -296,14 +296,13 @@ fn exceeds_the_stream(error: &ClientError) -> bool {
     reason.is_some_and(|reason| reason.error_code() == ErrorCode::STREAM_MESSAGE_EXCEEDS_MAXIMUM)
 }
 
-fn headers(envelope: &Envelope, span: &Span) -> Result<HeaderMap, PublishError> {
-    let mut headers = HeaderMap::new();
-    for (name, value) in envelope.headers() {
-        let value: HeaderValue = value.parse().map_err(|error| PublishError::Refused(Box::new(error)))?;
-        headers.insert(HeaderName::from_static(name), value);
-    }
+fn headers(envelope: &Envelope, span: &Span) -> HeaderMap {
+    // No value of an envelope holds a line break, which is all that a header value may not.
+    let values = envelope.headers().into_iter();
+    let mut headers: HeaderMap =
+        values.map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from(value))).collect();
     telemetry::propagation::inject(span, &mut headers);
-    Ok(headers)
+    headers
 }
 
 fn span(event: &Event) -> Span {
