@@ -64,7 +64,7 @@ async fn events_are_listed_for_people_and_for_machines() {
     assert!(listed.to_string().contains("lead-77"), "{listed}");
 }
 
-async fn weir(system: &System, arguments: &[&str]) -> std::process::Output {
+pub(crate) async fn weir(system: &System, arguments: &[&str]) -> std::process::Output {
     Command::new(e2e::binary("weir"))
         .args(arguments)
         .env_clear()

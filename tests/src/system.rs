@@ -86,6 +86,7 @@ impl System {
             ("WEIR_C2S__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
             ("WEIR_INSTAGRAM__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
             ("WEIR_BRIGHTDATA__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
+            ("WEIR_DEAD_LETTERS__PROBE_LISTEN", "127.0.0.1:0".to_owned()),
         ]);
         environment.extend(pairs(&options.both));
         let mut edge_environment = environment.clone();
@@ -152,7 +153,7 @@ impl System {
         Process::start("weir-c2s", self.folder.path(), &self.environment(changes))
     }
 
-    /// One more program (`weir-instagram`, `weir-brightdata`), or a successor; it answers already.
+    /// One more program (`weir-instagram`, `weir-dead-letters`), or a successor; it answers already.
     pub async fn start_program(&self, name: &'static str) -> Process {
         let mut program = Process::start(name, self.folder.path(), &self.environment);
         program.address().await;

@@ -1,22 +1,27 @@
 //! One step of a job: some items are claimed, loaded, published, and marked.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, sync::Arc};
 
-use bus::{Bus, PublishError, Publisher, claim::name_of};
+use bus::{
+    Bus, PublishError, Publisher,
+    claim::{ClaimError, name_of},
+};
 use bytes::Bytes;
-use contract::{EventId, Replay, metric, replay, stream};
+use contract::metric;
 use futures::{StreamExt as _, stream as futures_stream};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use opentelemetry::{KeyValue, metrics::Counter};
 use sqlx::PgPool;
 use store::replays::{self, Edit, Item, Job, JobStatus, Refusal};
 use time::OffsetDateTime;
+use tokio::sync::Mutex;
 use tracing::info;
 use uuid::Uuid;
 
 use crate::{
-    LoadError, Original, edit,
-    original::{extensions, load, refusal},
+    LoadError, Original,
+    again::again,
+    original::{load, refusal},
 };
 
 /// Most items that are claimed at one time. A pause takes effect between two claims.
@@ -25,6 +30,8 @@ const CLAIM_MAX: u32 = 200;
 const BODIES_MAX_BYTES: usize = 16_777_216;
 /// Events that wait for their acknowledgement at one time.
 const IN_FLIGHT_MAX: usize = 64;
+/// Largest body beside its message, bytes.
+const CLAIM_MAX_BYTES: usize = 67_108_864;
 
 /// What the runner needs to work on any job.
 #[derive(Debug, Clone)]
@@ -33,6 +40,8 @@ pub(crate) struct Engine {
     pool: PgPool,
     publisher: Publisher,
     replayed: Counter<u64>,
+    /// Held while a claimed body is in memory: one at a time.
+    renewing: Arc<Mutex<()>>,
 }
 
 /// How a job goes on.
@@ -69,7 +78,7 @@ impl Engine {
             .u64_counter(metric::REPLAYED_EVENTS)
             .with_description("Events that replay jobs published again, or could not")
             .build();
-        Self { publisher: Publisher::new(&bus, nats), bus, pool, replayed }
+        Self { publisher: Publisher::new(&bus, nats), bus, pool, replayed, renewing: Arc::default() }
     }
 
     pub(crate) fn pool(&self) -> &PgPool {
@@ -174,16 +183,8 @@ impl Engine {
     ) -> Result<u64, Problem> {
         let (trace, claimed) = (original.trace.clone(), original.claimed.clone());
         let event = again(job, item, original, edit).map_err(Problem::Refused)?;
-        let claim = event.envelope.extensions.get("claim");
-        if let (Some(name), Some(body)) = (claim, claimed)
-            && *name == name_of(&body)
-        {
-            // It may have expired since; put again it lives as long as the message that names it.
-            self.publisher
-                .claims()
-                .put(&body)
-                .await
-                .map_err(|_| Problem::Away(PublishError::Unavailable(None)))?;
+        if let Some(name) = event.envelope.extensions.get("claim") {
+            self.keep_claim(name, claimed).await?;
         }
         let receipt = self.publisher.publish_again(event, &trace).await.map_err(|error| match error {
             PublishError::TooLarge { .. } => Problem::Refused(refusal("event_too_large", error.to_string())),
@@ -192,41 +193,23 @@ impl Engine {
         })?;
         Ok(receipt.sequence)
     }
-}
 
-/// The event as it is published again.
-fn again(job: &Job, item: &Item, original: Original, edit: Option<Edit>) -> Result<bus::Event, Refusal> {
-    if let (Some(code), None) = (original.envelope.rejected, &edit) {
-        return Err(refusal("rejected", format!("the edge refused it ({code})")));
+    /// The object that a message names must live as long as the message does. Where it has expired and nobody has its
+    /// bytes, no consumer could do anything with the replay. Proved by
+    /// `an_event_whose_object_is_gone_is_refused_instead_of_sent_to_die`.
+    async fn keep_claim(&self, name: &str, claimed: Option<Bytes>) -> Result<(), Problem> {
+        let claims = self.publisher.claims();
+        let kept = if let Some(body) = claimed.filter(|body| name_of(body) == name) {
+            claims.put(&body).await.map(drop)
+        } else {
+            let _one = self.renewing.lock().await;
+            claims.renew(name, CLAIM_MAX_BYTES).await
+        };
+        kept.map_err(|error| match error {
+            ClaimError::Unavailable(_) => Problem::Away(PublishError::Unavailable(None)),
+            gone => Problem::Refused(refusal("body_gone", gone.to_string())),
+        })
     }
-    let consumer = item.consumer.as_deref();
-    let token =
-        edit.as_ref().map_or_else(|| original.token.clone(), |edit| edit::token(&original, &edit.event_type));
-    let Original { mut envelope, mut payload, provider, stream, .. } = original;
-    envelope.dedup_key =
-        replay::dedup_key(&envelope.dedup_key, envelope.replayed_from.is_some(), job.id, consumer);
-    envelope.id = EventId(item.replay_id);
-    envelope.replayed_from = Some(Replay {
-        event: EventId(item.event_id),
-        root: EventId(item.root_id),
-        job: Some(job.id),
-        force_effects: job.force_effects,
-    });
-    envelope.rejected = None;
-    if let Some(edit) = edit {
-        envelope.event_type = edit.event_type;
-        envelope.subject = edit.subject;
-        envelope.action = edit.hook_action;
-        if edit.extensions.is_some() {
-            envelope.extensions = extensions(edit.extensions.as_ref());
-        }
-        payload = Bytes::from(edit.body);
-    }
-    let subject = match consumer {
-        None => stream::ingest_subject(provider, &token),
-        Some(consumer) => stream::replay_subject(provider, consumer, &token),
-    };
-    Ok(bus::Event { stream, subject, envelope, payload })
 }
 
 /// How many events a job may publish in a second.

@@ -3,6 +3,7 @@
 
 mod meaning;
 mod pointer;
+mod schema;
 
 use std::time::Duration;
 
@@ -63,6 +64,14 @@ pub enum EditError {
         /// Why.
         problem: &'static str,
     },
+    /// It breaks the provider's schema where the original does not.
+    #[error("{provider} could not have sent it: {problems}")]
+    Schema {
+        /// The provider.
+        provider: &'static str,
+        /// Where and how, without the values.
+        problems: String,
+    },
     /// Larger than a message may be.
     #[error("the body has {size} bytes, and a message of {stream} takes {max}")]
     TooLarge {
@@ -76,7 +85,8 @@ pub enum EditError {
 }
 
 /// Changes the body of `original`, whose ledger row or dead letter is that of `event_id`, and reads the result as its
-/// provider's. Proved by `an_edit_that_its_provider_would_not_send_is_refused`.
+/// provider's. Proved by `an_edit_that_its_provider_would_not_send_is_refused` and
+/// `what_an_edit_breaks_of_the_schema_is_named_and_refused`.
 ///
 /// # Errors
 /// See [`EditError`].
@@ -90,6 +100,7 @@ pub fn edit(event_id: Uuid, original: &Original, change: &Change) -> Result<Edit
         return Err(EditError::Unchanged);
     }
     let meaning = meaning::of(original, body)?;
+    schema::check(original, &before, &meaning.body)?;
     let max = message_max(original.stream);
     if meaning.body.len() > max {
         return Err(EditError::TooLarge { size: meaning.body.len(), max, stream: original.stream });

@@ -10,11 +10,14 @@
 //!   `a_runner_that_is_killed_in_the_middle_leaves_each_event_replayed_once`.
 //! - What can never succeed is refused in the plan, with its reason; an empty filter is refused whole. Proved by
 //!   `an_empty_filter_is_refused` and `what_can_never_succeed_is_refused_with_its_reason`.
-//! - An edited body is read as its provider's before it is published, and the difference is kept. Proved by
-//!   `an_edit_that_its_provider_would_not_send_is_refused` and `an_edited_event_is_completed_and_its_difference_kept`.
+//! - An edited body is read as its provider's before it is published, breaks nothing of the provider's schema that was
+//!   not broken before, and the difference is kept. Proved by `an_edit_that_its_provider_would_not_send_is_refused`,
+//!   `what_an_edit_breaks_of_the_schema_is_named_and_refused` and
+//!   `an_edited_event_is_completed_and_its_difference_kept`.
 //!
 //! It never changes an original, and never decides what an event means.
 
+mod again;
 mod batch;
 pub mod edit;
 mod job;

@@ -40,10 +40,14 @@ pub async fn run(bus: Bus, pool: PgPool, nats: config::Nats, shutdown: Shutdown)
 
 /// Leads, if nobody does, until a drain or until the connection that holds the lead is lost.
 async fn work(engine: &Engine, shutdown: &Shutdown) -> sqlx::Result<()> {
-    // Its own: the lead ends when the connection does, which in the pool might never be.
+    // Its own: the lead ends when the connection does, which in the pool might never be. Whoever stands by keeps it too:
+    // a new one each second would cost the server a process each second.
     let mut connection = engine.pool().acquire().await?.detach();
-    if !replays::lead(&mut connection).await? {
-        return Ok(());
+    while !replays::lead(&mut connection).await? {
+        wait(POLL, shutdown).await;
+        if shutdown.is_draining() {
+            return Ok(());
+        }
     }
     info!("working on replays");
     lead(engine, &mut connection, shutdown).await

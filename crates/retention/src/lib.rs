@@ -1,5 +1,5 @@
 //! Removing what is old from the database: the ledger, notes of repeats, accounts of secondary consumers, dead letters,
-//! replays, and what went to hooks. For the service that does it every hour, and for `weir cleanup`.
+//! replays, what went to hooks, and sessions of usage reports. For the service that does it every hour, and for `weir cleanup`.
 //!
 //! Promises:
 //! - What is not settled is never deleted; asking for it is an error. Proved by `what_is_not_settled_is_never_deleted`
@@ -16,6 +16,7 @@
 mod horizon;
 mod plan;
 mod task;
+mod work;
 
 use std::time::Duration;
 

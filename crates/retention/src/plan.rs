@@ -56,7 +56,7 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Plans what is asked for. Whatever an event left goes after its row in the ledger.
+    /// Plans what is asked for.
     ///
     /// # Errors
     /// See [`Refused`]; `horizon` is how long an event must be remembered.
@@ -94,12 +94,14 @@ impl Plan {
             }
             if statuses.contains(&Status::Completed) {
                 plan.tasks.extend(of_bodies(settings, ask, provider, now));
+                plan.tasks.extend(of_sessions(settings, ask, provider, now));
             }
         }
         if ask.provider.is_none() && ask.status.is_none() {
             let before = now - whole(ask.days.unwrap_or(settings.replays_days));
-            plan.tasks.insert(0, Task::new(What::Replays, "", Status::Completed, before));
+            plan.tasks.push(Task::new(What::Replays, "", Status::Completed, before));
         }
+        plan.tasks.sort_by_key(Task::turn);
         Ok(plan)
     }
 }
@@ -128,6 +130,18 @@ fn of_bodies(
 ) -> Option<Task> {
     let days = settings.bodies_days.filter(|_| ask.days.is_none())?;
     Some(Task::new(What::Bodies, provider, Status::Completed, now - whole(days)))
+}
+
+/// Sessions and their queries say nothing of events: they have an age of their own.
+fn of_sessions(
+    settings: &config::Retention,
+    ask: &Ask<'_>,
+    provider: &'static str,
+    now: OffsetDateTime,
+) -> Vec<Task> {
+    let before = now - whole(ask.days.unwrap_or(settings.sessions_days));
+    let kinds = [What::Queries, What::Sessions].into_iter().filter(|_| provider == usage::PROVIDER);
+    kinds.map(|what| Task::new(what, provider, Status::Completed, before)).collect()
 }
 
 fn configured(settings: &config::Retention, provider: &str, status: Status) -> (String, u64) {

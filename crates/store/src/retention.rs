@@ -11,6 +11,7 @@ pub mod handlings;
 pub mod hook_events;
 pub mod ledger;
 pub mod replays;
+pub mod usage;
 
 use sqlx::{Executor as _, PgConnection};
 use time::OffsetDateTime;
@@ -22,6 +23,8 @@ use crate::webhook_events::Status;
 pub struct Old<'a> {
     /// Of this provider.
     pub provider: &'a str,
+    /// On its stream.
+    pub stream: &'a str,
     /// In this status.
     pub status: Status,
     /// Settled before.
@@ -42,6 +45,11 @@ pub struct Step<Row, Key> {
 }
 
 impl<Row, Key> Step<Row, Key> {
+    /// How many rows may go.
+    pub fn count(&self) -> u64 {
+        u64::try_from(self.rows.len()).unwrap_or(u64::MAX)
+    }
+
     /// Sorts what a window showed. A full window may not have been the last.
     fn of(window: Vec<(Row, bool)>, last: Option<Key>, limit: i64) -> Self {
         let is_full = i64::try_from(window.len()).is_ok_and(|seen| seen >= limit);
@@ -53,7 +61,7 @@ impl<Row, Key> Step<Row, Key> {
 }
 
 /// The tables that lose rows here.
-pub const TABLES: [&str; 10] = [
+pub const TABLES: [&str; 12] = [
     "webhook_events",
     "webhook_event_duplicates",
     "event_handlings",
@@ -64,6 +72,8 @@ pub const TABLES: [&str; 10] = [
     "hook_events",
     "hook_deliveries",
     "hook_attempts",
+    "usage_queries",
+    "usage_sessions",
 ];
 
 /// Gives the room of deleted rows back for new ones, and renews what the planner knows. Blocks nobody; not within a

@@ -244,23 +244,3 @@ pub async fn totals(connection: &mut PgConnection, since: OffsetDateTime) -> sql
         avg_queries_per_session: average,
     })
 }
-
-/// Removes up to `rows_max` sessions that were last active before an instant, and says how many.
-///
-/// # Errors
-/// Those of the database.
-pub async fn remove_before(
-    connection: &mut PgConnection,
-    before: OffsetDateTime,
-    rows_max: i64,
-) -> sqlx::Result<u64> {
-    let removed = sqlx::query!(
-        "delete from usage_sessions where session_id in
-            (select session_id from usage_sessions where last_activity < $1 order by last_activity limit $2)",
-        before,
-        rows_max,
-    )
-    .execute(connection)
-    .await?;
-    Ok(removed.rows_affected())
-}

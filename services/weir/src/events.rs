@@ -239,6 +239,11 @@ pub(crate) fn unreadable(error: sqlx::Error) -> Failure {
     const UNDEFINED_TABLE: &str = "42P01";
     let code = error.as_database_error().and_then(sqlx::error::DatabaseError::code);
     let undefined = code.is_some_and(|code| code == UNDEFINED_TABLE);
-    let failure = Failure::from(anyhow::Error::from(error).context("cannot read the ledger"));
-    if undefined { failure.hint("run `weir migrate`") } else { failure }
+    let is_away = store::classify(&error) == store::Fault::Unavailable;
+    let error = anyhow::Error::from(error).context("cannot read the ledger");
+    match (undefined, is_away) {
+        (true, _) => Failure::from(error).hint("run `weir migrate`"),
+        (false, true) => Failure::away(error).hint("check that PostgreSQL runs, and postgres.url"),
+        (false, false) => Failure::from(error),
+    }
 }

@@ -15,7 +15,7 @@ use sqlx::PgConnection;
 use store::replays::{self, Job, JobStatus};
 use time::OffsetDateTime;
 
-pub(crate) use filter::FilterArgs;
+pub(crate) use filter::{FilterArgs, word};
 
 use crate::{
     context::{Context, database},

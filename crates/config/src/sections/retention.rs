@@ -21,6 +21,8 @@ pub struct Retention {
     pub bodies_days: Option<u64>,
     /// Days that ended replays are kept.
     pub replays_days: u64,
+    /// Days that sessions of usage reports are kept after their last activity, and their queries.
+    pub sessions_days: u64,
     /// Days that completed events are kept.
     pub completed_days: Days,
     /// Days that dead letters are kept.

@@ -65,7 +65,9 @@ impl<H: Batch + Journal> Work<H> {
     fn keep(&self, code: Code) -> Ruling {
         match self.breaker.seat() {
             Some(seat) => Ruling::Probe(seat),
-            None => Ruling::Retry { delay: self.breaker.remaining().max(PULL_EXPIRES * 2), code },
+            // The pause itself, which the server keeps, holds it back; a longer delay would outlast a pause that somebody
+            // ends. Proved by `a_bad_deploy_pauses_the_consumer_before_its_stream_is_drained`.
+            None => Ruling::Retry { delay: PULL_EXPIRES * 2, code },
         }
     }
 

@@ -8,7 +8,7 @@ use store::replays::Job;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::given::{System, body};
+use crate::given::{System, body, envelope};
 
 impl System {
     async fn original(&self, event: EventId) -> Original {
@@ -93,6 +93,26 @@ async fn an_edit_that_its_provider_would_not_send_is_refused() {
     assert!(matches!(edit(Change::Body(long.into())), Err(EditError::TooLarge { .. })));
     let nowhere = Change::Set(vec![("/no/such/place".to_owned(), json!(1))]);
     assert!(matches!(edit(nowhere), Err(EditError::Pointer { .. })));
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn what_an_edit_breaks_of_the_schema_is_named_and_refused() {
+    let system = System::start().await;
+    let set = |pointer: &str, value| Change::Set(vec![(pointer.to_owned(), value)]);
+    let original = system.send("poison-1").await;
+    let original = system.original(original).await;
+    let broken =
+        edit::edit(Uuid::now_v7(), &original, &set("/internal_id", json!({"secret": 1}))).unwrap_err();
+    assert!(matches!(broken, EditError::Schema { .. }), "{broken}");
+    let said = broken.to_string();
+    assert!(said.contains("/internal_id") && !said.contains("secret"), "{said}");
+    // What its provider sent so is no fault of the edit's.
+    let strange = body("poison-2").replace(r#""attributes""#, r#""internal_id":[],"attributes""#);
+    let original = system.publish_as(envelope(&strange), &strange).await;
+    system.settled().await;
+    let original = system.original(original).await;
+    edit::edit(Uuid::now_v7(), &original, &set("/attributes/customer/name", json!("Ana"))).unwrap();
     system.stop().await;
 }
 

@@ -65,14 +65,12 @@ async fn without_its_body_a_dead_letter_is_read_from_the_stream_and_fails_when_t
     system.stop().await;
 }
 
-#[tokio::test]
-async fn a_body_that_a_message_only_names_is_kept_alive() {
-    let system = System::start().await;
-    let records = Bytes::from("{\"url\":\"https://example.com\"}\n".repeat(1_000));
-    let name = system.publisher.claims().put(&records).await.unwrap();
+/// An event whose body is an object that its message only names, dead in the ledger.
+async fn claimed(system: &System, records: &Bytes) -> Envelope {
+    let name = system.publisher.claims().put(records).await.unwrap();
     let claimed = Envelope {
         event_type: TYPE_PART.to_owned(),
-        extensions: [("claim", name.clone()), ("format", FORMAT_NDJSON.to_owned())].into(),
+        extensions: [("claim", name), ("format", FORMAT_NDJSON.to_owned())].into(),
         ..envelope(&body("x"))
     };
     let subject = ingest_subject(brightdata::PROVIDER, DELIVERY);
@@ -97,6 +95,21 @@ async fn a_body_that_a_message_only_names_is_kept_alive() {
     let reason = Reason { code: contract::code::TIMEOUT, error: "too slow", headers: None };
     let now = OffsetDateTime::now_utc();
     webhook_events::record_dead(&mut connection, &event, reason, now).await.unwrap();
+    claimed
+}
+
+/// The object expires before anybody replays the event.
+async fn expire(system: &System, name: &str) {
+    let bucket = system.bus.jetstream().get_object_store(BUCKET).await.unwrap();
+    bucket.delete(name).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_body_that_a_message_only_names_is_kept_alive() {
+    let system = System::start().await;
+    let records = Bytes::from("{\"url\":\"https://example.com\"}\n".repeat(1_000));
+    let claimed = claimed(&system, &records).await;
+    let name = claimed.extensions["claim"].clone();
     let headers: Vec<_> = claimed.headers();
     sqlx::query(
         "insert into dead_letters (id, event_id, consumer, provider, source, event_type, subject, dedup_key,
@@ -112,9 +125,7 @@ async fn a_body_that_a_message_only_names_is_kept_alive() {
     .execute(&system.pool)
     .await
     .unwrap();
-    // The object expires before anybody replays the event.
-    let bucket = system.bus.jetstream().get_object_store(BUCKET).await.unwrap();
-    bucket.delete(&name).await.unwrap();
+    expire(&system, &name).await;
 
     let named = ids(&[EventId(claimed.id.0)]);
     let job = system.begin(&of_events(&named), None, Order::default()).await;
@@ -125,6 +136,24 @@ async fn a_body_that_a_message_only_names_is_kept_alive() {
     assert_eq!(message.headers.get("ce-claim").map(ToString::to_string), Some(name.clone()));
     assert!(message.payload.is_empty());
     assert_eq!(system.publisher.claims().get(&name, 1_000_000).await.unwrap(), records);
+    system.stop().await;
+}
+
+#[tokio::test]
+async fn an_event_whose_object_is_gone_is_refused_instead_of_sent_to_die() {
+    let system = System::start().await;
+    // Only the ledger knows of it, and the ledger keeps what the message held: the object's name.
+    let claimed = claimed(&system, &Bytes::from_static(b"{\"url\":\"https://example.com\"}\n")).await;
+    expire(&system, &claimed.extensions["claim"]).await;
+    let named = ids(&[EventId(claimed.id.0)]);
+    let job = system.begin(&of_events(&named), None, Order::default()).await;
+    let _runner = system.runner();
+    system.completed(&job).await;
+    let mut connection = system.pool.acquire().await.unwrap();
+    let refused = store::replays::refusals(&mut connection, job.id).await.unwrap();
+    assert_eq!((refused[0].reason_code.as_str(), refused[0].count), ("body_gone", 1));
     drop(connection);
+    let stream = system.bus.jetstream().get_stream(brightdata::STREAM).await.unwrap();
+    assert_eq!(stream.cached_info().state.messages, 1, "nothing was published");
     system.stop().await;
 }

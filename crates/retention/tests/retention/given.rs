@@ -52,7 +52,7 @@ pub(crate) async fn rows(database: &Database, table: &str, days: i64) {
         "dead_letters" => &["insert into dead_letters (id, event_id, consumer, provider, source, event_type, dedup_key,
                 stream, stream_subject, stream_sequence, content_type, attempts, reason_code, fingerprint, received_at,
                 first_failed_at, last_failed_at, found_by)
-            select '00000000-0000-7000-8000-000000000001', id, 'c2s-leads', 'c2s', source, event_type, dedup_key, stream,
+            select ('00000000-0000-7000-8000-' || lpad(to_hex(row_number() over ()), 12, '0'))::uuid, id, 'c2s-leads', 'c2s', source, event_type, dedup_key, stream,
                 stream_subject, stream_sequence, content_type, 1, 'timeout', 'f', $1, $1, $1, 'verdict'
             from webhook_events"],
         "replays" => &[
@@ -63,6 +63,14 @@ pub(crate) async fn rows(database: &Database, table: &str, days: i64) {
             select '00000000-0000-7000-8000-000000000001', n, gen_random_uuid(), gen_random_uuid(), 'C2S', 'published',
                 gen_random_uuid(), $1
             from generate_series(1, 120) n",
+        ],
+        "sessions" => &[
+            "insert into usage_sessions (session_id, created_at, last_activity, query_count, success_count,
+                failure_count, total_tokens, total_cost, total_response_time_ms, timed_count, models_used, categories)
+            values ('session-1', $1, $1, 2, 2, 0, 1, 1, 1, 1, '{}', '{}')",
+            "insert into usage_queries (event_id, session_id, asked_at, received_at, category, estimated_complexity,
+                model_used)
+            select gen_random_uuid(), 'session-1', $1, $1, 'general', 1, 'other' from generate_series(1, 2)",
         ],
         "hook_events" => &[
             "insert into hook_events (event_id, root_id, consumer, provider, event_type, body, headers, stream,

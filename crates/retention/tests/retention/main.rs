@@ -12,6 +12,7 @@ use testkit::Database;
 use given::{NOW, count, events, rows, settled_until};
 
 const HORIZON: Duration = Duration::from_hours(24 * 8);
+const DAY: Duration = Duration::from_hours(24);
 
 async fn run(database: &Database, settings: &config::Retention, ask: &Ask<'_>) -> Vec<Line> {
     let plan = Plan::new(settings, ask, HORIZON, NOW).unwrap();
@@ -97,19 +98,107 @@ async fn a_dry_run_counts_what_a_real_one_then_removes() {
     events(&database, "completed", 120, 40, 1).await;
     events(&database, "dead_letter", 30, 100, 121).await;
     settled_until(&database, 200).await;
-    rows(&database, "hook_events", 40).await;
-    rows(&database, "replays", 100).await;
-    let settings = config::Retention { batch_max: 50, ..settings() };
-    let dry = run(&database, &settings, &Ask { dry_run: true, ..Ask::default() }).await;
-    assert_eq!(count(&database, "select count(*) from webhook_events").await, 150);
-    let real = run(&database, &settings, &Ask::default()).await;
-    assert_eq!(dry, real);
-    assert_eq!(count(&database, "select count(*) from webhook_events").await, 0);
-    for table in ["hook_events", "hook_deliveries", "hook_attempts", "replay_jobs", "replay_items"] {
+    // What hangs on these events, and on the items of a replay, is old as well.
+    for (table, days) in
+        [("handlings", 100), ("dead_letters", 100), ("hook_events", 40), ("sessions", 40), ("replays", 100)]
+    {
+        rows(&database, table, days).await;
+    }
+    let root =
+        "update replay_items set root_id = (select id from webhook_events order by received_at limit 1)
+        where position = 1";
+    sqlx::query(root).execute(database.pool()).await.unwrap();
+    let settings = config::Retention { batch_max: 50, bodies_days: Some(14), ..settings() };
+    // What one run leaves, the next one takes.
+    for (table, left) in [("webhook_events", 1), ("dead_letters", 1), ("dead_letters", 0)] {
+        let before = count(&database, "select count(*) from webhook_events").await;
+        let dry = run(&database, &settings, &Ask { dry_run: true, ..Ask::default() }).await;
+        assert_eq!(count(&database, "select count(*) from webhook_events").await, before);
+        let real = run(&database, &settings, &Ask::default()).await;
+        assert_eq!(dry, real);
+        assert_eq!(count(&database, &format!("select count(*) from {table}")).await, left, "{table}");
+    }
+    for table in [
+        "hook_events",
+        "hook_deliveries",
+        "hook_attempts",
+        "replay_jobs",
+        "replay_items",
+        "event_handlings",
+        "usage_queries",
+        "usage_sessions",
+    ] {
         assert_eq!(count(&database, &format!("select count(*) from {table}")).await, 0, "{table}");
     }
     let again = run(&database, &settings, &Ask::default()).await;
     assert!(again.iter().all(|line| line.deleted == 0 && line.kept == 0), "{again:?}");
+}
+
+#[tokio::test]
+async fn what_other_providers_keep_costs_a_step_nothing() {
+    let database = Database::create().await;
+    events(&database, "completed", 20_000, 200, 1).await;
+    sqlx::raw_sql(
+        "update webhook_events set provider = 'instagram', stream = 'INSTAGRAM' where stream_sequence > 19950;
+        analyze webhook_events",
+    )
+    .execute(database.pool())
+    .await
+    .unwrap();
+    let mut connection = database.pool().acquire().await.unwrap();
+    let read = async |connection: &mut sqlx::PgConnection| -> i64 {
+        sqlx::raw_sql("select pg_stat_force_next_flush()").execute(&mut *connection).await.unwrap();
+        let sql = "select coalesce(sum(idx_tup_read), 0)::bigint from pg_stat_user_indexes
+            where relname = 'webhook_events'";
+        sqlx::query_scalar(sql).fetch_one(connection).await.unwrap()
+    };
+    let before = read(&mut connection).await;
+    let old = store::retention::Old {
+        provider: "instagram",
+        stream: "INSTAGRAM",
+        status: store::webhook_events::Status::Completed,
+        before: NOW - DAY * 30,
+        limit: 100,
+    };
+    let step = store::retention::ledger::completed(&mut connection, &old, None).await.unwrap();
+    assert_eq!((step.rows.len(), step.kept), (0, 50), "no audit has counted them");
+    let read = read(&mut connection).await - before;
+    assert!(read <= 200, "{read} entries of indexes were read for 50 rows");
+}
+
+#[tokio::test]
+async fn what_an_older_stream_left_goes_too() {
+    let database = Database::create().await;
+    events(&database, "completed", 40, 2, 1).await;
+    events(&database, "completed", 5, 40, 41).await;
+    settled_until(&database, 200).await;
+    let settings = config::Retention { batch_max: 10, ..settings() };
+    let removed = async || line(&run(&database, &settings, &Ask::default()).await, What::Events, "completed");
+    assert_eq!(removed().await, (0, 0), "on one stream what comes first is older");
+    sqlx::query(
+        "insert into stream_accounts (stream, incarnation, provider, last_sequence, settled_sequence, completed, dead,
+            duplicates, directed, lost, updated_at)
+        values ('C2S', $1, 'c2s', 40, 40, 40, 0, 0, 0, 0, now())",
+    )
+    .bind(NOW - DAY * 3)
+    .execute(database.pool())
+    .await
+    .unwrap();
+    assert_eq!(removed().await, (5, 0), "it was made anew, and counts from one again");
+}
+
+#[tokio::test]
+async fn a_session_that_is_active_again_stays() {
+    let database = Database::create().await;
+    rows(&database, "sessions", 40).await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let ids = ["session-1".to_owned()];
+    let removed = store::retention::usage::delete_sessions(&mut connection, &ids, NOW - DAY * 41).await;
+    assert_eq!(removed.unwrap(), 0);
+    let lines = run(&database, &settings(), &Ask { provider: Some("usage"), ..Ask::default() }).await;
+    let removed: Vec<_> =
+        lines.iter().filter(|line| line.deleted > 0).map(|line| (line.what, line.deleted)).collect();
+    assert_eq!(removed, [(What::Queries, 2), (What::Sessions, 1)]);
 }
 
 #[tokio::test]

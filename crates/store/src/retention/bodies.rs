@@ -3,7 +3,7 @@
 use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::{Old, Step, ledger::Key};
+use super::{Old, Step, ledger::Instant};
 
 /// The next old rows that have their body, oldest first. A replay under way needs it.
 ///
@@ -12,8 +12,8 @@ use super::{Old, Step, ledger::Key};
 pub async fn step(
     connection: &mut PgConnection,
     old: &Old<'_>,
-    after: Option<Key>,
-) -> sqlx::Result<Step<Uuid, Key>> {
+    after: Option<Instant>,
+) -> sqlx::Result<Step<Uuid, Instant>> {
     let window = sqlx::query!(
         r#"select ledger.id, ledger.received_at,
             not exists (
@@ -24,14 +24,14 @@ pub async fn step(
         from webhook_events ledger
         where ledger.provider = $1 and ledger.status = $2 and ledger.erased_at is null
             and ledger.processed_at < $3 and ledger.received_at < $3
-            and ($4::timestamptz is null or (ledger.received_at, ledger.id) > ($4, $5::uuid))
+            and (ledger.received_at, ledger.id) > (coalesce($4::timestamptz, '-infinity'), $5)
         order by ledger.received_at, ledger.id
         limit $6"#,
         old.provider,
         old.status as _,
         old.before,
         after.map(|(received_at, _)| received_at),
-        after.map(|(_, id)| id),
+        after.map_or(Uuid::nil(), |(_, id)| id),
         old.limit,
     )
     .fetch_all(connection)

@@ -4,21 +4,23 @@ use sqlx::PgConnection;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-/// Jobs that ended before, oldest first.
+/// Jobs that ended before, oldest first, after `after` if there is one.
 ///
 /// # Errors
 /// Those of the database.
 pub async fn jobs(
     connection: &mut PgConnection,
     before: OffsetDateTime,
+    after: Option<Uuid>,
     limit: i64,
 ) -> sqlx::Result<Vec<Uuid>> {
     sqlx::query_scalar!(
         "select id from replay_jobs
-        where status in ('completed', 'aborted') and finished_at < $1
+        where status in ('completed', 'aborted') and finished_at < $1 and ($2::uuid is null or id > $2)
         order by id
-        limit $2",
+        limit $3",
         before,
+        after,
         limit,
     )
     .fetch_all(connection)

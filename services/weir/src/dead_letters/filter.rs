@@ -4,36 +4,36 @@ use store::dead_letters::{Filter, Status};
 use time::OffsetDateTime;
 use uuid::Uuid;
 
-use crate::since::Since;
+use crate::{replay::word, since::Since};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct FilterArgs {
     /// Of this provider.
-    #[arg(long)]
+    #[arg(long, value_parser = word)]
     provider: Option<String>,
     /// Given up by this consumer.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = word)]
     consumer: Option<String>,
     /// Of this type, such as c2s.lead.created.
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = word)]
     event_type: Option<String>,
     /// In this status.
     #[arg(long)]
     status: Option<StatusWord>,
     /// With this reason, such as timeout.
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = word)]
     reason: Option<String>,
     /// Of this group of failures, as `weir dead-letters groups` shows it.
-    #[arg(long, value_name = "FINGERPRINT")]
+    #[arg(long, value_name = "FINGERPRINT", value_parser = word)]
     group: Option<String>,
     /// About this lead, account, snapshot or session.
-    #[arg(long, value_name = "ID", visible_alias = "lead")]
+    #[arg(long, value_name = "ID", visible_alias = "lead", value_parser = word)]
     subject: Option<String>,
     /// With this dedup key.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = word)]
     key: Option<String>,
     /// With this text in the body or in the error, to the letter.
-    #[arg(long)]
+    #[arg(long, value_parser = word)]
     text: Option<String>,
     /// Failed last then or later: 90m, 2d, 2026-01-20, 2026-01-20T10:00:00Z.
     #[arg(long, value_name = "WHEN")]
@@ -64,7 +64,6 @@ impl From<StatusWord> for Status {
 impl FilterArgs {
     /// The filter; `ids`, when there are some, as well.
     pub(super) fn filter<'a>(&'a self, ids: &'a [Uuid], now: OffsetDateTime) -> Filter<'a> {
-        // An empty word is one that a script forgot to fill in: it must not mean "all".
         Filter {
             ids: Some(ids).filter(|ids| !ids.is_empty()),
             provider: self.provider.as_deref(),

@@ -33,28 +33,28 @@ pub(crate) struct Args {
     #[arg(value_name = "ID")]
     ids: Vec<Uuid>,
     /// Of this group of failures, as `weir dead-letters groups` shows it.
-    #[arg(long, value_name = "FINGERPRINT")]
+    #[arg(long, value_name = "FINGERPRINT", value_parser = word)]
     group: Option<String>,
     /// Given up by this consumer.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = word)]
     consumer: Option<String>,
     /// Of this provider.
-    #[arg(long)]
+    #[arg(long, value_parser = word)]
     provider: Option<String>,
     /// Of this type, such as c2s.lead.created.
-    #[arg(long = "type", value_name = "TYPE")]
+    #[arg(long = "type", value_name = "TYPE", value_parser = word)]
     event_type: Option<String>,
     /// With this reason, such as timeout.
-    #[arg(long, value_name = "CODE")]
+    #[arg(long, value_name = "CODE", value_parser = word)]
     reason: Option<String>,
     /// About this lead, account, snapshot or session.
-    #[arg(long, value_name = "ID", visible_alias = "lead", alias = "account")]
+    #[arg(long, value_name = "ID", visible_alias = "lead", alias = "account", value_parser = word)]
     subject: Option<String>,
     /// With this dedup key.
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = word)]
     key: Option<String>,
     /// With this text in the body or in the error, to the letter.
-    #[arg(long)]
+    #[arg(long, value_parser = word)]
     text: Option<String>,
     /// Failed last then or later: 90m, 2d, 2026-01-20, 2026-01-20T10:00:00Z.
     #[arg(long, value_name = "WHEN")]
@@ -78,18 +78,18 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Fail
     let now = OffsetDateTime::now_utc();
     let filter = Filter {
         ids: Some(ids.as_slice()).filter(|_| !args.ids.is_empty()),
-        provider: word(args.provider.as_ref()),
-        consumer: word(args.consumer.as_ref()),
-        event_type: word(args.event_type.as_ref()),
+        provider: args.provider.as_deref(),
+        consumer: args.consumer.as_deref(),
+        event_type: args.event_type.as_deref(),
         // Whoever names one means it, whatever became of it.
         status: args.ids.is_empty().then_some(Status::Dead),
-        reason: word(args.reason.as_ref()),
-        fingerprint: word(args.group.as_ref()),
-        dedup_key: word(args.key.as_ref()),
-        subject: word(args.subject.as_ref()),
+        reason: args.reason.as_deref(),
+        fingerprint: args.group.as_deref(),
+        dedup_key: args.key.as_deref(),
+        subject: args.subject.as_deref(),
         since: args.since.map(|since| since.before(now)),
         until: args.until.map(|until| until.before(now)),
-        text: word(args.text.as_ref()),
+        text: args.text.as_deref(),
     };
     start::begin(&Selection::Letters(filter), None, &args.job, &mut connection, context.output).await
 }
