@@ -11,7 +11,7 @@ mod report;
 mod traffic;
 mod verdict;
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use rand::{SeedableRng as _, rngs::StdRng};
 use tokio::time::Instant;
@@ -31,8 +31,9 @@ pub struct Plan {
     pub senders: usize,
 }
 
-/// Runs it and says what came out; [`Report::violations`] is empty where every promise held.
-pub async fn run(plan: Plan) -> Report {
+/// Runs it and says what came out; [`Report::violations`] is empty where every promise held. When `asked` resolves, nothing
+/// more is killed, and what was sent until then is looked for.
+pub async fn run(plan: Plan, asked: impl Future<Output = ()>) -> Report {
     let began = Instant::now();
     let mut cluster = Cluster::start().await;
     let traffic = Arc::new(Traffic::new(plan.seed, cluster.edge_port()));
@@ -40,10 +41,16 @@ pub async fn run(plan: Plan) -> Report {
     let mut rng = StdRng::seed_from_u64(plan.seed);
     let mut faults = Vec::new();
     let tormenting = async {
-        let end = Instant::now() + plan.time;
-        while Instant::now() < end {
+        let end = tokio::time::sleep(plan.time);
+        let (mut end, mut asked) = (pin!(end), pin!(asked));
+        loop {
             // Quiet, so that something is under way when the next one dies.
-            tokio::time::sleep(fault::quiet(&mut rng)).await;
+            let quiet = tokio::time::sleep(fault::quiet(&mut rng));
+            tokio::select! {
+                () = &mut asked => break,
+                () = &mut end => break,
+                () = quiet => {}
+            }
             let fault = fault::pick(&mut rng);
             cluster.strike(fault, fault::downtime(&mut rng)).await;
             faults.push(fault);

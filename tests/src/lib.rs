@@ -3,12 +3,14 @@
 
 mod accept;
 pub mod chaos;
+mod cluster;
 mod process;
 mod proxy;
 mod social;
 mod system;
 
 pub use accept::{Lead, Reply};
+pub use cluster::Cluster;
 pub use process::{Process, binary};
 pub use proxy::Proxy;
 pub use social::{ACCOUNT, messaging, social};

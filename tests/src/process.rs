@@ -56,6 +56,11 @@ impl Process {
         .await
     }
 
+    /// Whether its log says that it answers.
+    pub fn is_answering(&self) -> bool {
+        self.log().lines().any(|line| address_in(line).is_some())
+    }
+
     /// The program.
     pub fn name(&self) -> &'static str {
         self.name

@@ -1,13 +1,16 @@
 //! One audit of one provider, from the broker's word to the report.
 
+mod reporting;
+
 use bus::{Bus, Topology};
 use contract::stream::{self, PROVIDERS};
 use sqlx::PgPool;
-use store::{dead_letters, lost_positions, stream_accounts, stream_accounts::StreamAccount};
+use store::{audit_reports, lost_positions, stream_accounts, stream_accounts::StreamAccount};
 use time::OffsetDateTime;
 
 use crate::{
-    AuditError, Burial, Healed, Report, Suspect, Why, claims,
+    AuditError, Burial, Healed, Report, claims,
+    doubts::Doubts,
     facts::{self, ConsumerFacts, StreamFacts},
     handlings,
     heal::Healer,
@@ -16,8 +19,6 @@ use crate::{
 
 /// Rounds of healing in one audit: each takes the first ones of what is wrong.
 const ROUNDS_MAX: usize = 100;
-/// Suspects that a report names, at most.
-const SUSPECTS_MAX: usize = 100;
 
 /// Audits streams.
 #[derive(Debug, Clone)]
@@ -27,6 +28,7 @@ pub struct Auditor {
     burial: Burial,
     settings: config::Audit,
     topology: Topology,
+    doubts: Doubts,
 }
 
 /// A provider's stream and what the broker said of it.
@@ -49,6 +51,7 @@ impl Auditor {
             burial: Burial::new(bus, pool, nats, settings),
             settings: settings.clone(),
             topology: Topology::embedded(),
+            doubts: Doubts::default(),
         }
     }
 
@@ -74,7 +77,7 @@ impl Auditor {
         let Some(scene) = self.scene(provider).await? else { return Ok(None) };
         // Whoever asks wants to know about all of it.
         let budget = Budget { positions: i64::MAX, ..self.budget() };
-        let looks = self.looks(&scene, budget).await?;
+        let looks = self.looks(&scene, budget, now).await?;
         self.report(&scene, &looks, now).await.map(Some)
     }
 
@@ -88,22 +91,42 @@ impl Auditor {
             return Ok(None);
         };
         let report = self.pass_alone(provider, now).await;
+        if let Ok(Some(report)) = &report {
+            self.keep(report, now).await?;
+        }
         lock.release().await.ok();
         report
+    }
+
+    /// What the last [`Self::pass`] of a provider said, whoever made it, and when that was.
+    ///
+    /// # Errors
+    /// The database did not answer.
+    pub async fn last(&self, provider: &str) -> Result<Option<(Report, OffsetDateTime)>, AuditError> {
+        let mut connection = self.pool.acquire().await?;
+        let last = audit_reports::last(&mut connection, provider).await?;
+        // One that another version wrote may not be understood; the next one will be.
+        Ok(last.and_then(|(report, at)| Some((serde_json::from_value(report).ok()?, at))))
+    }
+
+    async fn keep(&self, report: &Report, now: OffsetDateTime) -> Result<(), AuditError> {
+        let document = serde_json::to_value(report).unwrap_or_default();
+        let mut connection = self.pool.acquire().await?;
+        Ok(audit_reports::put(&mut connection, &report.provider, &document, now).await?)
     }
 
     async fn pass_alone(&self, provider: &str, now: OffsetDateTime) -> Result<Option<Report>, AuditError> {
         let mut healed = Healed::default();
         for _ in 0..ROUNDS_MAX {
             let Some(scene) = self.scene(provider).await? else { return Ok(None) };
-            let looks = self.looks(&scene, self.budget()).await?;
+            let looks = self.looks(&scene, self.budget(), now).await?;
             let mut round = Healed::default();
             let healer = self.healer(&scene, now);
             if let Some(look) = looks.first() {
                 round += healer.heal(look, scene.consumer.as_ref()).await?;
             }
             for consumer in self.secondaries(&scene) {
-                round.dead += handlings::heal(&healer, consumer).await?;
+                round.dead += handlings::heal(&healer, consumer, booked(&looks)).await?;
             }
             healed += round;
             let moved = self.move_on(&scene, &looks, now).await?;
@@ -135,7 +158,12 @@ impl Auditor {
     }
 
     /// One look for each of the scene's books.
-    async fn looks(&self, scene: &Scene, budget: Budget) -> Result<Vec<Look>, AuditError> {
+    async fn looks(
+        &self,
+        scene: &Scene,
+        budget: Budget,
+        now: OffsetDateTime,
+    ) -> Result<Vec<Look>, AuditError> {
         let mut looks = Vec::with_capacity(scene.accounts.len());
         let mut superseded = None;
         for account in &scene.accounts {
@@ -148,7 +176,8 @@ impl Auditor {
                 },
             };
             let consumer = scene.consumer.as_ref();
-            let subject = Subject { account, facts, superseded, consumer };
+            let (doubts, grace) = (&self.doubts, self.settings.grace());
+            let subject = Subject { account, facts, superseded, consumer, doubts, grace, now };
             looks.push(look::look(&self.bus, &self.pool, &subject, budget).await?);
             superseded = Some(account.incarnation);
         }
@@ -198,85 +227,9 @@ impl Auditor {
             now,
         }
     }
-
-    async fn report(&self, scene: &Scene, looks: &[Look], now: OffsetDateTime) -> Result<Report, AuditError> {
-        let mut connection = self.pool.acquire().await?;
-        let losses = lost_positions::of_provider(&mut connection, scene.provider).await?;
-        let acknowledged = lost_positions::acknowledged(&mut connection, scene.provider).await?;
-        let dead_letters_open = dead_letters::open(&mut connection, scene.provider).await?;
-        drop(connection);
-        let mut report = Report {
-            provider: scene.provider.to_owned(),
-            stream: scene.stream.to_owned(),
-            dead_letters_open,
-            acknowledged,
-            losses,
-            ..Report::default()
-        };
-        for look in looks {
-            report.add(look);
-        }
-        report.unaccounted -= acknowledged;
-        let healer = self.healer(scene, now);
-        for consumer in self.secondaries(scene) {
-            report.secondaries.push(handlings::look(&healer, consumer).await?);
-        }
-        report.claims = self.claims(scene, now).await?;
-        Ok(report)
-    }
-
-    /// The object store, if this stream is the one whose messages name its objects.
-    async fn claims(
-        &self,
-        scene: &Scene,
-        now: OffsetDateTime,
-    ) -> Result<Option<crate::ClaimReport>, AuditError> {
-        let bucket = self.topology.buckets.get(bus::claim::BUCKET);
-        let serves = bucket.is_some_and(|bucket| bucket.serves == [scene.stream]);
-        let Some(consumer) = scene.consumer.as_ref().filter(|_| serves) else { return Ok(None) };
-        let settled_since = if consumer.pending == 0 {
-            Some(now)
-        } else {
-            let sequence = u64::try_from(consumer.settled).unwrap_or_default();
-            self.bus.stored(scene.stream, sequence).await?.map(|stored| stored.published)
-        };
-        let orphan_age = self.settings.claim_orphan();
-        claims::look(&self.bus, &self.pool, orphan_age, settled_since, now).await.map(Some)
-    }
 }
 
-impl Report {
-    fn add(&mut self, look: &Look) {
-        let sums = look.sums;
-        self.accepted += look.account.last_sequence;
-        self.pending += look.pending;
-        self.completed += sums.completed;
-        self.dead += sums.dead;
-        self.duplicates += sums.duplicates;
-        self.directed += sums.directed;
-        self.unaccounted += sums.unknown + sums.open + sums.lost;
-        self.not_reached += look.not_reached;
-        let unknown = look.unknown.iter().map(|unknown| Suspect {
-            sequence: unknown.sequence,
-            why: Why::Unknown,
-            event_id: Some(unknown.event_id.to_string()),
-        });
-        let stuck = look.stuck.iter().map(|kept| Suspect {
-            sequence: kept.sequence,
-            why: Why::Stuck,
-            event_id: Some(kept.envelope.id.to_string()),
-        });
-        let losses = &self.losses;
-        let is_new = |sequence: &i64| {
-            !losses.iter().any(|loss| {
-                loss.incarnation == look.account.incarnation
-                    && (loss.first_sequence..=loss.last_sequence).contains(sequence)
-            })
-        };
-        let lost = look.lost.iter().flat_map(|gap| gap.first..=gap.last).filter(is_new).take(SUSPECTS_MAX);
-        let lost = lost.map(|sequence| Suspect { sequence, why: Why::Lost, event_id: None });
-        self.suspects.extend(unknown.chain(stuck).chain(lost));
-        self.suspects.sort_by_key(|suspect| suspect.sequence);
-        self.suspects.truncate(SUSPECTS_MAX);
-    }
+/// Up to where the books of the stream that is there are moved.
+fn booked(looks: &[Look]) -> i64 {
+    looks.first().map_or(0, |look| look.account.settled_sequence)
 }

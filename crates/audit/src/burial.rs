@@ -3,19 +3,21 @@
 
 mod case;
 
-use bus::{Bus, claim::Claims};
+use std::collections::BTreeMap;
+
+use bus::{Bus, Stored, claim::Claims};
 use contract::{Code, EventId, stream};
 use futures::{StreamExt as _, TryStreamExt as _, stream::iter};
 use sqlx::{PgConnection, PgPool};
 use store::{
     dead_letters::{self, FoundBy},
     event_handlings,
-    webhook_events::{self, Abandoned, Fate, Grave, Reason},
+    webhook_events::{self, Abandoned, Fate, Gap, Grave, Reason},
 };
 use time::OffsetDateTime;
 
 use self::case::Case;
-use crate::AuditError;
+use crate::{AuditError, gone};
 
 /// Messages that are fetched at one time, and recorded in one transaction: with their bodies they are in memory.
 const CHUNK: usize = 128;
@@ -116,6 +118,7 @@ impl Burial {
             })
         });
         let stored: Vec<_> = fetching.buffered(CHUNK).try_collect().await?;
+        self.confirm_gone(given_up, &stored).await?;
         let mut connection = self.pool.acquire().await?;
         let mut cases = Vec::with_capacity(given_up.len());
         for (one, stored) in given_up.iter().zip(stored) {
@@ -137,6 +140,23 @@ impl Burial {
             }
         }
         Ok(outcomes)
+    }
+
+    /// Fails where a message was not found that is not gone: it would be recorded without its body, for good. Proved by
+    /// `a_broker_that_is_stopped_while_advisories_are_read_costs_no_body`.
+    async fn confirm_gone(&self, given_up: &[GivenUp], stored: &[Option<Stored>]) -> Result<(), AuditError> {
+        let mut missing: BTreeMap<(&str, OffsetDateTime), Vec<Gap>> = BTreeMap::new();
+        for (one, stored) in given_up.iter().zip(stored) {
+            if let (Incarnation::Current(created), None) = (one.incarnation, stored) {
+                let sequence = i64::try_from(one.sequence).unwrap_or(i64::MAX);
+                let gap = Gap { first: sequence, last: sequence };
+                missing.entry((one.stream.as_str(), created)).or_default().push(gap);
+            }
+        }
+        for (place, gaps) in missing {
+            gone::confirm_each(&self.bus, place, &gaps).await?;
+        }
+        Ok(())
     }
 
     /// One transaction for those of `cases` that `indices` name.

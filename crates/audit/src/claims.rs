@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use bus::{Bus, claim::BUCKET};
 use futures::TryStreamExt as _;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgPool;
 use store::webhook_events;
 use time::OffsetDateTime;
@@ -18,7 +18,7 @@ const OBJECTS_MAX: usize = 100_000;
 const MISSING_MAX: u16 = 1_000;
 
 /// The object store, compared with the ledger.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClaimReport {
     /// Objects.
     pub objects: usize,

@@ -3,6 +3,7 @@
 use async_nats::jetstream::{
     ErrorCode, consumer,
     context::{ConsumerInfoErrorKind, GetStreamErrorKind},
+    stream,
 };
 use bus::Bus;
 use time::OffsetDateTime;
@@ -25,6 +26,8 @@ pub(crate) struct StreamFacts {
 pub(crate) struct ConsumerFacts {
     /// Every position up to here that the consumer reads is acknowledged, terminated or given up.
     pub(crate) settled: i64,
+    /// The highest position that was ever given to it.
+    pub(crate) delivered: i64,
     /// Events that wait, or are in somebody's hands.
     pub(crate) pending: i64,
     /// Events that were delivered more than once and never acknowledged, those that were given up included.
@@ -36,21 +39,29 @@ pub(crate) struct ConsumerFacts {
 
 /// The stream; `None`: there is none of this name.
 pub(crate) async fn stream(bus: &Bus, name: &str) -> Result<Option<StreamFacts>, AuditError> {
+    Ok(info(bus, name).await?.map(|info| StreamFacts::of(&info)))
+}
+
+/// All that the server says of a stream, the number of what is deleted between its messages included.
+pub(crate) async fn info(bus: &Bus, name: &str) -> Result<Option<stream::Info>, AuditError> {
     match bus.jetstream().get_stream(name).await {
-        Ok(stream) => {
-            let info = stream.cached_info();
-            Ok(Some(StreamFacts {
-                incarnation: microseconds(info.created),
-                first: signed(info.state.first_sequence),
-                last: signed(info.state.last_sequence),
-            }))
-        }
+        Ok(stream) => Ok(Some(stream.cached_info().clone())),
         Err(error) => match error.kind() {
             GetStreamErrorKind::JetStream(problem) if problem.error_code() == ErrorCode::STREAM_NOT_FOUND => {
                 Ok(None)
             }
             _ => Err(AuditError::broker(format!("stream {name}"), error)),
         },
+    }
+}
+
+impl StreamFacts {
+    pub(crate) fn of(info: &stream::Info) -> Self {
+        Self {
+            incarnation: microseconds(info.created),
+            first: signed(info.state.first_sequence),
+            last: signed(info.state.last_sequence),
+        }
     }
 }
 
@@ -63,30 +74,58 @@ pub(crate) async fn consumer(
     let about = || format!("consumer {name} of stream {stream}");
     let handle = bus.jetstream().get_stream_no_info(stream).await;
     let handle = handle.map_err(|error| AuditError::broker(about(), error))?;
-    match handle.consumer_info(name).await {
-        Ok(info) => Ok(Some(ConsumerFacts::of(&info, facts))),
+    let info = match handle.consumer_info(name).await {
+        Ok(info) => info,
         Err(error) => match error.kind() {
-            ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => Ok(None),
-            _ => Err(AuditError::broker(about(), error)),
+            ConsumerInfoErrorKind::NotFound | ConsumerInfoErrorKind::StreamNotFound => return Ok(None),
+            _ => return Err(AuditError::broker(about(), error)),
         },
+    };
+    let mut consumer = ConsumerFacts::of(&info);
+    if consumer.in_hand == 0 && consumer.delivered < facts.last {
+        // What follows is other consumers', up to the first message that waits for this one. Its own count of what
+        // waits does not say so: it is that of one server, which may not have the newest messages yet.
+        consumer.settled = match first_waiting(&handle, &consumer).await {
+            Ok(Some(first)) => (first - 1).max(consumer.delivered),
+            Ok(None) if consumer.pending == 0 => facts.last,
+            // They contradict each other: what is sure has to do.
+            Ok(None) => consumer.delivered,
+            Err(error) => return Err(AuditError::broker(about(), error)),
+        };
     }
+    Ok(Some(consumer))
+}
+
+/// The first message after the last delivered one that the consumer reads, by the word of the stream's leader.
+async fn first_waiting<T>(
+    stream: &stream::Stream<T>,
+    consumer: &ConsumerFacts,
+) -> Result<Option<i64>, stream::RawMessageError> {
+    let after = u64::try_from(consumer.delivered).unwrap_or_default() + 1;
+    let mut first = None;
+    for filter in
+        consumer.filters.iter().map(String::as_str).chain(consumer.filters.is_empty().then_some(">"))
+    {
+        match stream.get_first_raw_message_by_subject(filter, after).await {
+            Ok(message) => first = first.into_iter().chain([signed(message.sequence)]).min(),
+            Err(error) if bus::is_no_message(&error) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(first)
 }
 
 impl ConsumerFacts {
-    fn of(info: &consumer::Info, stream: StreamFacts) -> Self {
+    fn of(info: &consumer::Info) -> Self {
         let delivered = signed(info.delivered.stream_sequence);
-        let settled = match (info.num_ack_pending, info.num_pending) {
-            // Nothing of what the stream had a moment ago is left to be done: positions behind the last delivered one
-            // are other consumers'.
-            (0, 0) => delivered.max(stream.last),
-            (0, _) => delivered,
-            _ => signed(info.ack_floor.stream_sequence),
-        };
+        let settled =
+            if info.num_ack_pending == 0 { delivered } else { signed(info.ack_floor.stream_sequence) };
         let in_hand = i64::try_from(info.num_ack_pending).unwrap_or(i64::MAX);
         let mut filters = info.config.filter_subjects.clone();
         filters.extend(Some(info.config.filter_subject.clone()).filter(|filter| !filter.is_empty()));
         Self {
             settled,
+            delivered,
             pending: signed(info.num_pending).saturating_add(in_hand),
             redelivered: i64::try_from(info.num_redelivered).unwrap_or(i64::MAX),
             in_hand,
@@ -106,7 +145,8 @@ pub(crate) fn microseconds(time: OffsetDateTime) -> OffsetDateTime {
     time - time::Duration::nanoseconds(i64::from(rest))
 }
 
-fn signed(sequence: u64) -> i64 {
+/// The server counts without signs, the database with.
+pub(crate) fn signed(sequence: u64) -> i64 {
     i64::try_from(sequence).unwrap_or(i64::MAX)
 }
 

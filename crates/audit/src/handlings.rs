@@ -1,8 +1,11 @@
-//! The consumers of a stream that do not keep the ledger: what they left open.
+//! The consumers of a stream that do not keep the ledger: what they left open, and what they have no account of.
+
+mod unseen;
 
 use contract::{EventId, code, header};
 use store::event_handlings;
 
+use self::unseen::Unseen;
 use crate::{
     AuditError, GivenUp, Incarnation, Secondary,
     facts::{self, ConsumerFacts},
@@ -13,8 +16,8 @@ use crate::{
 /// Open handlings that one audit heals, at most.
 const STUCK_MAX: u16 = 500;
 
-/// How one of them stands.
-pub(crate) async fn look(healer: &Healer<'_>, consumer: &str) -> Result<Secondary, AuditError> {
+/// How one of them stands. `booked`: up to there the ledger has every event.
+pub(crate) async fn look(healer: &Healer<'_>, consumer: &str, booked: i64) -> Result<Secondary, AuditError> {
     let Some(facts) = facts::consumer(healer.bus, (healer.stream, healer.facts), consumer).await? else {
         return Ok(Secondary { consumer: consumer.to_owned(), ..Secondary::default() });
     };
@@ -22,12 +25,14 @@ pub(crate) async fn look(healer: &Healer<'_>, consumer: &str) -> Result<Secondar
     let (open, dead) = event_handlings::open_and_dead(&mut connection, consumer).await?;
     let place = (healer.stream, healer.facts.incarnation);
     let stuck = event_handlings::stuck(&mut connection, consumer, place, facts.settled, STUCK_MAX).await?;
+    drop(connection);
     let stuck = i64::try_from(stuck.len()).unwrap_or(i64::MAX);
-    Ok(Secondary { consumer: consumer.to_owned(), pending: facts.pending, open, dead, stuck })
+    let unseen = Unseen::find(healer, consumer, &facts, booked).await?.count();
+    Ok(Secondary { consumer: consumer.to_owned(), pending: facts.pending, open, dead, stuck, unseen })
 }
 
 /// Records what one of them will not be given again.
-pub(crate) async fn heal(healer: &Healer<'_>, consumer: &str) -> Result<u64, AuditError> {
+pub(crate) async fn heal(healer: &Healer<'_>, consumer: &str, booked: i64) -> Result<u64, AuditError> {
     let Some(facts) = facts::consumer(healer.bus, (healer.stream, healer.facts), consumer).await? else {
         return Ok(0);
     };
@@ -41,7 +46,8 @@ pub(crate) async fn heal(healer: &Healer<'_>, consumer: &str) -> Result<u64, Aud
             given_up.push(one);
         }
     }
-    healer.bury(&given_up).await
+    let dead = healer.bury(&given_up).await?;
+    Ok(dead + Unseen::find(healer, consumer, &facts, booked).await?.heal(healer).await?)
 }
 
 async fn given_up_by(

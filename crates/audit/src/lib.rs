@@ -8,7 +8,11 @@
 //! - Moves between two readings are not differences: the broker is asked first, and what it settled then is in the
 //!   ledger before anybody looks there. Proved by `an_audit_under_traffic_finds_nothing`.
 //! - Healing twice is healing once, and what is completed is never touched.
-//! - What a stream has lost is told until a person acknowledges it.
+//! - What a stream has lost is told until a person acknowledges it. A position is lost when the stream counts it as
+//!   deleted and nobody has committed it since; where the broker contradicts itself nothing is said. Proved by
+//!   `a_stream_that_goes_back_during_an_audit_is_no_loss` and `a_loss_is_believed_when_it_has_been_one_for_a_while`.
+//! - A stream that was set back to an earlier state is told. Proved by
+//!   `a_stream_that_was_set_back_is_told_with_what_to_do`.
 //!
 //! It never creates a stream or a consumer, and never settles a message of a consumer.
 
@@ -16,8 +20,10 @@ mod account;
 mod auditor;
 mod burial;
 mod claims;
+mod doubts;
 mod error;
 mod facts;
+mod gone;
 mod handlings;
 mod heal;
 mod look;
@@ -27,4 +33,5 @@ pub use auditor::Auditor;
 pub use burial::{Burial, GivenUp, Incarnation, Outcome};
 pub use claims::ClaimReport;
 pub use error::AuditError;
+pub use look::SetBack;
 pub use report::{Healed, Report, Secondary, Suspect, Why};

@@ -1,6 +1,9 @@
 //! Looking at one stream: which of its positions are accounted for. Changes nothing.
 
+mod back;
 mod sort;
+#[cfg(test)]
+mod tests;
 
 use std::time::Duration;
 
@@ -12,12 +15,15 @@ use store::{
 };
 use time::OffsetDateTime;
 
+pub use self::back::SetBack;
 use self::sort::Sorted;
 pub(crate) use self::sort::Unknown;
 use crate::{
     AuditError,
     account::{self, Sums},
+    doubts::Doubts,
     facts::{ConsumerFacts, StreamFacts},
+    gone,
 };
 
 /// Positions that are counted in one statement: some hundred milliseconds.
@@ -47,6 +53,11 @@ pub(crate) struct Subject<'a> {
     pub(crate) superseded: Option<OffsetDateTime>,
     /// Its primary consumer; `None`: there is none, and all that is there waits for it.
     pub(crate) consumer: Option<&'a ConsumerFacts>,
+    /// Losses that are not believed yet.
+    pub(crate) doubts: &'a Doubts,
+    /// What is younger than this is left for the next audit.
+    pub(crate) grace: Duration,
+    pub(crate) now: OffsetDateTime,
 }
 
 impl Subject<'_> {
@@ -87,6 +98,8 @@ pub(crate) struct Look {
     pub(crate) not_reached: i64,
     /// Positions that are not settled, or were not reached.
     pub(crate) pending: i64,
+    /// The stream ends before what was seen of it.
+    pub(crate) set_back: Option<SetBack>,
 }
 
 impl Look {
@@ -123,6 +136,7 @@ pub(crate) async fn look(
         lost: Vec::new(),
         not_reached: 0,
         pending: 0,
+        set_back: None,
     };
     let (mut after, mut is_blocked) = (before.settled_sequence, false);
     while after < settled && budget.positions > 0 && budget.messages > 0 {
@@ -134,7 +148,9 @@ pub(crate) async fn look(
         let tally = webhook_events::tally(&mut connection, subject.stretch(after, until)).await?;
         look.add(&sorted, tally);
         if !is_blocked {
-            let clear = look.clear_until(&sorted, tally, after);
+            let young = subject.doubts.first_young(before, &sorted.lost, subject.grace, subject.now);
+            let clear =
+                look.clear_until(&sorted, tally, after).min(young.map_or(i64::MAX, |young| young - 1));
             is_blocked = clear < until;
             look.move_on(&mut connection, subject, &sorted, (after, clear)).await?;
         }
@@ -146,6 +162,13 @@ pub(crate) async fn look(
     let known = tally.completed + tally.dead + tally.duplicates;
     look.sums += Sums { open: 0, ..Sums::of_tally(tally) };
     look.pending = (tail.until - tail.after).max(0) - known + look.not_reached;
+    if subject.superseded.is_none() {
+        // The ledger first: what it has then was on the stream before that is asked.
+        let in_ledger =
+            webhook_events::highest_above(&mut connection, place, subject.facts.last).await?.unwrap_or(0);
+        let now = gone::confirm(bus, (before.stream.as_str(), subject.facts), &look.lost).await?;
+        look.compare_end(bus, &mut connection, subject, (in_ledger, now)).await?;
+    }
     Ok(look)
 }
 

@@ -1,12 +1,13 @@
 //! What an audit says.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use store::lost_positions::Loss;
 
-use crate::ClaimReport;
+use crate::{ClaimReport, SetBack};
 
 /// The books of one provider at one moment. `accepted` is the sum of the fields below it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Report {
     /// Whose events.
     pub provider: String,
@@ -34,6 +35,8 @@ pub struct Report {
     pub losses: Vec<Loss>,
     /// Positions that this audit did not get to; they count as pending.
     pub not_reached: i64,
+    /// The stream ends before positions that were seen.
+    pub set_back: Option<SetBack>,
     /// Dead letters that nobody has decided about, of all consumers.
     pub dead_letters_open: i64,
     /// The stream's other consumers.
@@ -49,12 +52,13 @@ impl Report {
     pub fn balances(&self) -> bool {
         self.unaccounted == 0
             && self.not_reached == 0
-            && self.secondaries.iter().all(|secondary| secondary.stuck == 0)
+            && self.set_back.is_none()
+            && self.secondaries.iter().all(|secondary| secondary.stuck == 0 && secondary.unseen == 0)
     }
 }
 
 /// One position that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspect {
     /// The position.
     pub sequence: i64,
@@ -65,7 +69,7 @@ pub struct Suspect {
 }
 
 /// What can be wrong with a position that its consumer has settled.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Why {
     /// The ledger does not know it.
@@ -88,7 +92,7 @@ impl Why {
 }
 
 /// How a consumer stands that does not keep the ledger.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Secondary {
     /// Its name.
     pub consumer: String,
@@ -100,10 +104,13 @@ pub struct Secondary {
     pub dead: i64,
     /// Of the open ones, those whose next attempt will not come.
     pub stuck: i64,
+    /// Events on the stream that it settled without a word of what became of them; the first five hundred.
+    #[serde(default)]
+    pub unseen: i64,
 }
 
 /// What an audit has healed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Healed {
     /// Dead letters recorded.
     pub dead: u64,

@@ -15,6 +15,6 @@ mod verify;
 pub use connection::{Bus, ConnectError, connect};
 pub use publisher::{Event, PublishError, Publisher, Receipt};
 pub use state::{ConsumerState, StreamState, age};
-pub use stored::{NoAnswer, Stored, header_pairs};
+pub use stored::{NoAnswer, Stored, header_pairs, is_no_message};
 pub use topology::{Action, BucketSpec, Change, ConsumerSpec, StreamSpec, Topology};
 pub use verify::Mismatch;

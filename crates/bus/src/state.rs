@@ -3,15 +3,11 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, anyhow};
-use async_nats::jetstream::{
-    ErrorCode,
-    consumer::pull,
-    stream::{RawMessageErrorKind, Stream},
-};
+use async_nats::jetstream::{ErrorCode, consumer::pull, stream::Stream};
 use serde::Serialize;
 use time::OffsetDateTime;
 
-use crate::{Bus, Topology};
+use crate::{Bus, Topology, is_no_message};
 
 /// A durable consumer, as the server sees it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -208,12 +204,8 @@ async fn oldest<T>(
     for filter in filters {
         match stream.get_first_raw_message_by_subject(filter, sequence).await {
             Ok(message) => oldest = oldest.into_iter().chain([message.time]).min(),
-            Err(error) => match error.kind() {
-                RawMessageErrorKind::NoMessageFound => {}
-                RawMessageErrorKind::JetStream(problem)
-                    if problem.error_code() == ErrorCode::NO_MESSAGE_FOUND => {}
-                _ => return Err(anyhow!(error).context(format!("first message of {filter}"))),
-            },
+            Err(error) if is_no_message(&error) => {}
+            Err(error) => return Err(anyhow!(error).context(format!("first message of {filter}"))),
         }
     }
     Ok(oldest)

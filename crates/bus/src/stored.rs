@@ -7,7 +7,7 @@ use async_nats::{
     jetstream::{
         ErrorCode,
         message::StreamMessage,
-        stream::{DirectGetErrorKind, RawMessageErrorKind, Stream},
+        stream::{DirectGetErrorKind, RawMessageError, RawMessageErrorKind, Stream},
     },
 };
 use bytes::Bytes;
@@ -100,14 +100,18 @@ async fn from_leader(
         Ok(message) => return Ok(Some(Stored::read(stream, message))),
         Err(error) => error,
     };
+    let is_no_stream = matches!(error.kind(), RawMessageErrorKind::JetStream(problem)
+        if problem.error_code() == ErrorCode::STREAM_NOT_FOUND);
+    if is_no_message(&error) || is_no_stream { Ok(None) } else { Err(error.into()) }
+}
+
+/// Whether the stream's leader says that there is no such message. It says so, too, of one that it cannot read at the
+/// moment: whoever concludes that an event is lost must ask the stream what it counts as deleted.
+pub fn is_no_message(error: &RawMessageError) -> bool {
     match error.kind() {
-        RawMessageErrorKind::NoMessageFound => Ok(None),
-        RawMessageErrorKind::JetStream(problem)
-            if [ErrorCode::NO_MESSAGE_FOUND, ErrorCode::STREAM_NOT_FOUND].contains(&problem.error_code()) =>
-        {
-            Ok(None)
-        }
-        _ => Err(error.into()),
+        RawMessageErrorKind::NoMessageFound => true,
+        RawMessageErrorKind::JetStream(problem) => problem.error_code() == ErrorCode::NO_MESSAGE_FOUND,
+        _ => false,
     }
 }
 

@@ -3,6 +3,9 @@
 //! Functions take a `&mut PgConnection`: the caller owns the transaction and says what time it is. None of them opens
 //! a span, retries, or reads a clock.
 
+pub mod audit_reports;
+mod clock;
+pub mod consumer_accounts;
 pub mod dead_letters;
 pub mod event_handlings;
 pub mod failure_groups;
@@ -30,6 +33,7 @@ pub mod people;
 pub mod person_erasures;
 mod pool;
 pub mod rate_limits;
+pub mod redaction;
 pub mod replays;
 pub mod retention;
 pub mod schema_drift;
@@ -48,6 +52,7 @@ pub mod usage_sessions;
 pub mod webhook_event_duplicates;
 pub mod webhook_events;
 
+pub use clock::now;
 pub use fault::{Fault, classify, sqlstate};
 pub use lock::{Lock, try_lock};
 pub use pool::{

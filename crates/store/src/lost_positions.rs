@@ -1,6 +1,6 @@
 //! Positions that a stream lost before they were settled: real losses.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use sqlx::PgConnection;
 use time::OffsetDateTime;
 
@@ -10,7 +10,7 @@ use crate::{text::bounded, webhook_events::Gap};
 const ACKNOWLEDGEMENT_MAX_BYTES: usize = 2_000;
 
 /// One loss.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Loss {
     /// The stream.
     pub stream: String,

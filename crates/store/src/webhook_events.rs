@@ -3,8 +3,10 @@
 mod admit;
 mod attempts;
 mod bury;
+mod claims;
 mod completed;
 mod erase;
+mod kept;
 mod list;
 mod matching;
 mod of_leads;
@@ -25,14 +27,13 @@ use crate::{column, text::storable};
 pub use admit::{Admitted, admit};
 pub use attempts::{Attempts, attempts, begin, release};
 pub use bury::{Abandoned, Fate, Grave, bury};
+pub use claims::{open_claims, unnamed_claims};
 pub use completed::completed;
 pub use erase::{Body, bodies, erase, positions, tombstones};
+pub use kept::{Kept, kept, kept_at, stuck};
 pub use list::{Cursor, Filter, Listed, StatusCount, Stored, count_by_status, find, ids, list};
-pub use of_leads::of_leads;
-pub use positions::{
-    Gap, Kept, Stretch, Tally, gaps, kept, kept_at, open_claims, repeats_at, statuses, stuck, tally,
-    unnamed_claims,
-};
+pub use of_leads::{bodies_of, of_leads};
+pub use positions::{Gap, Stretch, Tally, gaps, highest_above, repeats_at, statuses, tally};
 pub(crate) use record::ERROR_MAX_BYTES;
 pub use record::{Buried, Reason, record_dead, record_failed};
 pub use unknown::unknown_keys;

@@ -6,6 +6,7 @@
 mod broker;
 mod database;
 mod eventually;
+mod nodes;
 mod otlp;
 mod postgres;
 mod rig;
@@ -13,6 +14,7 @@ mod rig;
 pub use broker::Broker;
 pub use database::Database;
 pub use eventually::eventually;
+pub use nodes::Nodes;
 pub use otlp::{OtlpReceiver, ReceivedLog, ReceivedSpan, SpanRef};
 pub use postgres::PostgresServer;
 pub use rig::Rig;

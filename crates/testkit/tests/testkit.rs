@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::{
     trace::v1::{ResourceSpans, ScopeSpans, Span},
 };
 use prost::Message as _;
-use testkit::{Broker, Database, OtlpReceiver, PostgresServer, eventually};
+use testkit::{Broker, Database, Nodes, OtlpReceiver, PostgresServer, eventually};
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
@@ -43,6 +43,34 @@ async fn a_broker_keeps_its_data_when_killed() {
     assert_eq!(broker.url(), url);
     let stream = connect(&broker).await.get_stream("KEPT").await.unwrap();
     assert_eq!(stream.cached_info().state.messages, 1);
+}
+
+#[tokio::test]
+async fn a_cluster_goes_on_without_one_of_its_nodes() {
+    let mut nodes = Nodes::start().await;
+    let urls: Vec<async_nats::ServerAddr> =
+        nodes.config().urls.0.iter().map(|url| url.parse().unwrap()).collect();
+    let context = jetstream::new(async_nats::connect(urls).await.unwrap());
+    let config = stream::Config {
+        name: "KEPT".to_owned(),
+        subjects: vec!["kept.>".to_owned()],
+        num_replicas: nodes.config().replicas,
+        ..stream::Config::default()
+    };
+    eventually("the stream is made", LIMIT * 2, async || context.create_stream(config.clone()).await.ok())
+        .await;
+    let publish = async || context.publish("kept.one", "body".into()).await.ok()?.await.ok();
+    eventually("it takes messages", LIMIT, publish).await;
+    let leader = async || context.get_stream("KEPT").await.ok()?.cached_info().cluster.clone()?.leader;
+    let first = eventually("it has a leader", LIMIT, leader).await;
+    nodes.kill(&first);
+    eventually("it takes messages without it", LIMIT * 2, publish).await;
+    nodes.restart(&first).await;
+    let followers = async || {
+        let cluster = context.get_stream("KEPT").await.ok()?.cached_info().cluster.clone()?;
+        cluster.replicas.iter().all(|replica| replica.current && !replica.offline).then_some(())
+    };
+    eventually("all have caught up", LIMIT * 2, followers).await;
 }
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use audit::{Auditor, Report};
+use audit::{Auditor, Report, Secondary, SetBack};
 use bus::Bus;
 use contract::metric;
 use lifecycle::Shutdown;
@@ -13,7 +13,7 @@ use opentelemetry::{
 use sqlx::PgPool;
 use time::OffsetDateTime;
 use tokio::time::{MissedTickBehavior, interval};
-use tracing::{error, info, warn};
+use tracing::{debug, error, info, warn};
 
 /// Audits until the process drains. One replica at a time audits a stream; the others leave it alone.
 pub(crate) async fn run(
@@ -44,7 +44,11 @@ pub(crate) async fn run(
                     gauges.record(&report, OffsetDateTime::now_utc());
                     tell(&report);
                 }
-                Ok(None) => {}
+                // Another replica is at it: this one says what the last audit did.
+                Ok(None) => match auditor.last(provider).await {
+                    Ok(last) => last.into_iter().for_each(|(report, at)| gauges.show(&report, at)),
+                    Err(error) => debug!(provider, error = &error as &dyn Error, "last audit not read"),
+                },
                 Err(error) => warn!(provider, error = &error as &dyn Error, "not audited"),
             }
         }
@@ -70,6 +74,13 @@ fn tell(report: &Report) {
             first,
             "accepted events are unaccounted for: `weir audit` tells which"
         );
+    }
+    if let Some(SetBack { reached, ends_at }) = report.set_back {
+        error!(provider, reached, ends_at, "a stream was set back: `weir audit` tells what to do");
+    }
+    for secondary in report.secondaries.iter().filter(|secondary| secondary.unseen > 0) {
+        let Secondary { consumer, unseen, .. } = secondary;
+        warn!(provider, consumer, unseen, "events were settled without a word of their consumer");
     }
 }
 
@@ -100,7 +111,19 @@ impl Gauges {
         }
     }
 
+    /// What an audit of this process found, and what it did.
     fn record(&self, report: &Report, now: OffsetDateTime) {
+        self.show(report, now);
+        let provider = || KeyValue::new("provider", report.provider.clone());
+        let healed = report.healed;
+        for (kind, count) in [("dead", healed.dead), ("again", healed.again), ("claim", healed.claims)] {
+            self.healed.add(count, &[provider(), KeyValue::new("kind", kind)]);
+        }
+        self.recorded.add(healed.dead, &[provider(), KeyValue::new("found_by", "reconciler")]);
+    }
+
+    /// What an audit found, whoever made it.
+    fn show(&self, report: &Report, at: OffsetDateTime) {
         let provider = || KeyValue::new("provider", report.provider.clone());
         for (state, events) in [
             ("accepted", report.accepted),
@@ -114,11 +137,6 @@ impl Gauges {
         }
         self.unaccounted.record(report.unaccounted, &[provider()]);
         self.open.record(report.dead_letters_open, &[provider()]);
-        self.last.record(now.unix_timestamp(), &[provider()]);
-        let healed = report.healed;
-        for (kind, count) in [("dead", healed.dead), ("again", healed.again), ("claim", healed.claims)] {
-            self.healed.add(count, &[provider(), KeyValue::new("kind", kind)]);
-        }
-        self.recorded.add(healed.dead, &[provider(), KeyValue::new("found_by", "reconciler")]);
+        self.last.record(at.unix_timestamp(), &[provider()]);
     }
 }

@@ -1,6 +1,9 @@
 //! The consumer `dead-letters`: advisories become dead letters, in batches.
 
-use std::collections::{BTreeMap, HashMap};
+use std::{
+    collections::{BTreeMap, HashMap},
+    time::Duration,
+};
 
 use async_nats::jetstream::{ErrorCode, context::GetStreamErrorKind};
 use audit::{AuditError, Burial, GivenUp, Incarnation, Outcome as Buried};
@@ -14,6 +17,9 @@ use time::OffsetDateTime;
 use tracing::{error, warn};
 
 use crate::advisory::{self, Advisory, GaveUp};
+
+/// After this long a stream that is not there is asked for again.
+const GONE_PAUSE: Duration = Duration::from_secs(1);
 
 /// Records what the advisories tell of.
 pub(crate) struct Recorder {
@@ -51,18 +57,29 @@ impl Recorder {
             if incarnations.contains_key(stream) {
                 continue;
             }
-            match self.bus.jetstream().get_stream(stream).await {
-                Ok(handle) => {
-                    incarnations.insert(stream, handle.cached_info().created);
-                }
-                Err(error) => match error.kind() {
-                    GetStreamErrorKind::JetStream(problem)
-                        if problem.error_code() == ErrorCode::STREAM_NOT_FOUND => {}
-                    _ => return Err(Failure::Unavailable { source: error.into() }),
-                },
+            let mut created = self.created(stream).await?;
+            if created.is_none() {
+                // A server that is stopping says so of streams that it has closed already.
+                tokio::time::sleep(GONE_PAUSE).await;
+                created = self.created(stream).await?;
             }
+            incarnations.extend(created.map(|created| (stream, created)));
         }
         Ok(incarnations)
+    }
+
+    async fn created(&self, stream: &'static str) -> Result<Option<OffsetDateTime>, Failure> {
+        match self.bus.jetstream().get_stream(stream).await {
+            Ok(handle) => Ok(Some(handle.cached_info().created)),
+            Err(error) => match error.kind() {
+                GetStreamErrorKind::JetStream(problem)
+                    if problem.error_code() == ErrorCode::STREAM_NOT_FOUND =>
+                {
+                    Ok(None)
+                }
+                _ => Err(Failure::Unavailable { source: error.into() }),
+            },
+        }
     }
 
     /// What has to be recorded of what one consumer lost: most of it is, by the consumer's own verdict.
@@ -181,7 +198,9 @@ impl Batch for Recorder {
 fn failure(error: AuditError) -> Failure {
     match error {
         AuditError::Database(error) => service::failure(error),
-        error @ AuditError::Broker { .. } => Failure::Unavailable { source: error.into() },
+        error @ (AuditError::Broker { .. } | AuditError::Unsure { .. }) => {
+            Failure::Unavailable { source: error.into() }
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! `weir audit`: is everything that was accepted accounted for?
 
-use std::{process::ExitCode, time::Duration};
+use std::{collections::BTreeMap, process::ExitCode, time::Duration};
 
 use anyhow::anyhow;
-use audit::{AuditError, Auditor, Report};
+use audit::{AuditError, Auditor, Report, Secondary, SetBack};
 use serde_json::json;
 use store::lost_positions;
 use time::OffsetDateTime;
@@ -29,7 +29,8 @@ Examples:
   weir audit --heal                              record and publish again what vanished, at once
   weir audit --acknowledge \"purged on purpose\"   known losses no longer alarm
 
-Exit code 1: something that was accepted is unaccounted for. The service weir-dead-letters audits by itself.";
+Exit code 1: something that was accepted is unaccounted for. 3: broker or database did not answer, or the broker
+contradicts itself, and nothing can be said yet. The service weir-dead-letters audits by itself.";
 
 /// Check that every accepted event is pending, completed or dead.
 #[derive(Debug, clap::Args)]
@@ -60,6 +61,14 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Fail
     }
     let pool = database(&settings, WAIT).await?;
     let bus = broker(&settings, WAIT).await?;
+    let auditor = Auditor::new(&bus, &pool, &settings.nats, &settings.dead_letters.audit);
+    let mut healed = BTreeMap::new();
+    if args.heal {
+        for provider in &providers {
+            healed.insert(*provider, heal(&auditor, provider).await?);
+        }
+    }
+    // After healing, which puts losses on record.
     if let Some(reason) = &args.acknowledge {
         let mut connection = pool.acquire().await.map_err(AuditError::from).map_err(unanswered)?;
         let now = OffsetDateTime::now_utc();
@@ -68,11 +77,10 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Fail
         let acknowledged = acknowledged.map_err(AuditError::from).map_err(unanswered)?;
         context.output.note(&format!("{acknowledged} lost positions acknowledged"));
     }
-    let auditor = Auditor::new(&bus, &pool, &settings.nats, &settings.dead_letters.audit);
     let mut reports = Vec::new();
     for provider in providers {
-        let report = if args.heal { heal(&auditor, provider).await } else { look(&auditor, provider).await };
-        reports.extend(report?);
+        let healed = healed.remove(provider).unwrap_or_default();
+        reports.extend(look(&auditor, provider).await?.map(|report| Report { healed, ..report }));
     }
     tell(&reports, context.output)?;
     let balances = reports.iter().all(Report::balances);
@@ -80,38 +88,41 @@ pub(crate) async fn run(args: &Args, context: &Context) -> Result<ExitCode, Fail
     Ok(if balances { ExitCode::SUCCESS } else { ExitCode::from(WRONG) })
 }
 
-/// Looks again while there is a difference.
+/// Looks again while there is a difference, or the broker contradicts itself.
 async fn look(auditor: &Auditor, provider: &str) -> Result<Option<Report>, Failure> {
-    let mut last = None;
+    let mut last = Ok(None);
     for number in 0..LOOKS {
         if number > 0 {
             sleep(BETWEEN_LOOKS).await;
         }
-        let report = auditor.look(provider, OffsetDateTime::now_utc()).await.map_err(unanswered)?;
-        match report {
-            Some(report) if !report.balances() => last = Some(report),
-            balanced => return Ok(balanced),
+        last = auditor.look(provider, OffsetDateTime::now_utc()).await;
+        match &last {
+            Ok(Some(report)) if !report.balances() => {}
+            Err(AuditError::Unsure { .. }) => {}
+            _ => break,
         }
     }
-    Ok(last)
+    last.map_err(unanswered)
 }
 
-/// Heals until all positions are reached, and looks whether it helped.
-async fn heal(auditor: &Auditor, provider: &str) -> Result<Option<Report>, Failure> {
+/// Heals until all positions are reached. A provider without a stream has nothing to heal.
+async fn heal(auditor: &Auditor, provider: &str) -> Result<audit::Healed, Failure> {
     let mut healed = audit::Healed::default();
     for _ in 0..TURNS {
-        match auditor.pass(provider, OffsetDateTime::now_utc()).await.map_err(unanswered)? {
-            Some(report) => {
+        match auditor.pass(provider, OffsetDateTime::now_utc()).await {
+            Ok(Some(report)) => {
                 healed += report.healed;
                 if report.not_reached == 0 {
                     break;
                 }
             }
-            // Another process is at it, or there is no stream.
-            None => sleep(BETWEEN_LOOKS).await,
+            Ok(None) if look(auditor, provider).await?.is_none() => break,
+            // Another process is at it.
+            Ok(None) | Err(AuditError::Unsure { .. }) => sleep(BETWEEN_LOOKS).await,
+            Err(error) => return Err(unanswered(error)),
         }
     }
-    Ok(look(auditor, provider).await?.map(|report| Report { healed, ..report }))
+    Ok(healed)
 }
 
 fn tell(reports: &[Report], output: Output) -> Result<(), Failure> {
@@ -165,6 +176,21 @@ fn details(report: &Report, output: Output) -> Result<(), Failure> {
         let (first, last) = (loss.first_sequence, loss.last_sequence);
         output.line(format!("{provider}: {stream} {first} to {last} was lost, found {}", loss.found_at))?;
     }
+    if let Some(SetBack { reached, ends_at }) = report.set_back {
+        output.line(format!(
+            "{provider}: {stream} ends at {ends_at} although it had reached {reached}: it was set back, by a restored \
+             backup or a crash.\n  What waited in between is gone, and its positions will be given out a second time. \
+             Stop the edge, let the consumers\n  finish, then: nats stream purge {stream} --seq {}\n  After that \
+             --heal --acknowledge puts the loss on record, and the provider can send again.",
+            reached + 1
+        ))?;
+    }
+    for secondary in report.secondaries.iter().filter(|secondary| secondary.unseen > 0) {
+        let Secondary { consumer, unseen, .. } = secondary;
+        output.line(format!(
+            "{provider}: {consumer} settled {unseen} events without a word; --heal records them"
+        ))?;
+    }
     for secondary in report.secondaries.iter().filter(|secondary| secondary.stuck > 0) {
         output
             .line(format!("{provider}: {} of {} will not come again", secondary.stuck, secondary.consumer))?;
@@ -191,7 +217,7 @@ fn unanswered(error: AuditError) -> Failure {
     const UNDEFINED_TABLE: &str = "42P01";
     let undefined = match &error {
         AuditError::Database(error) => store::sqlstate(error).is_some_and(|code| code == UNDEFINED_TABLE),
-        AuditError::Broker { .. } => false,
+        AuditError::Broker { .. } | AuditError::Unsure { .. } => false,
     };
     let failure = Failure::away(error);
     if undefined { failure.hint("run `weir migrate`") } else { failure }

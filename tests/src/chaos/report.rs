@@ -11,6 +11,10 @@ use super::{Plan, event::Kind, fault::Fault, traffic::Sent, verdict::Verdict};
 pub struct Report {
     /// Decides the run.
     pub seed: u64,
+    /// How long things were to be killed, minutes.
+    pub minutes: f64,
+    /// Deliveries at one time.
+    pub senders: usize,
     /// How long it took, seconds.
     pub seconds: u64,
     /// Of these, until everything was at rest after the last fault.
@@ -59,6 +63,8 @@ impl Report {
         }
         Self {
             seed: plan.seed,
+            minutes: plan.time.as_secs_f64() / 60.0,
+            senders: plan.senders,
             seconds: took.as_secs(),
             settling_seconds: settling.as_secs(),
             deliveries: sent.len() as u64,
@@ -100,7 +106,11 @@ impl fmt::Display for Report {
         match self.violations.len() {
             0 => write!(f, "every event answered 200 is completed once or dead once; the audit balances"),
             count => {
-                write!(f, "{count} promises broken; `cargo xtask chaos --seed {}` tries again", self.seed)
+                let Self { minutes, seed, senders, .. } = self;
+                write!(
+                    f,
+                    "{count} promises broken; again: cargo xtask chaos --minutes {minutes} --seed {seed} --senders {senders}"
+                )
             }
         }
     }

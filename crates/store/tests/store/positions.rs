@@ -2,7 +2,7 @@
 
 use contract::code;
 use store::webhook_events::{
-    Gap, Reason, Stretch, Tally, gaps, record_dead, record_failed, statuses, stuck, tally,
+    Gap, Reason, Stretch, Tally, gaps, highest_above, record_dead, record_failed, statuses, stuck, tally,
 };
 use testkit::Database;
 use time::{Duration, OffsetDateTime};
@@ -59,4 +59,37 @@ async fn each_position_is_counted_once_and_gaps_are_named() {
     let words: Vec<_> =
         found.iter().map(|status| status.map_or("unknown", |status| status.as_str())).collect();
     assert_eq!(words, ["completed", "failed", "unknown"]);
+}
+
+#[tokio::test]
+async fn a_position_with_two_rows_is_counted_once() {
+    let database = Database::create().await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    let before = OffsetDateTime::now_utc() - Duration::HOUR;
+    // A stream that was set back gives positions out again.
+    let (one, again) = (event("a", INSTANT, 1), event("b", INSTANT, 1));
+    let (two, dead, three) = (event("c", INSTANT, 2), event("d", INSTANT, 2), event("e", INSTANT, 3));
+    admitted(database.pool(), &[&one, &two, &three]).await;
+    admitted(database.pool(), &[&again]).await;
+    let reason = Reason { code: code::TIMEOUT, error: "slow", headers: None };
+    record_dead(&mut connection, &dead.event(), reason, NOW).await.unwrap();
+    record_failed(&mut connection, &event("f", INSTANT, 3).event(), reason).await.unwrap();
+    let all = Stretch { stream: "C2S", incarnation: before, superseded: None, after: 0, until: 3 };
+    let counted = Tally { completed: 1, dead: 1, open: 1, duplicates: 0 };
+    assert_eq!(tally(&mut connection, all).await.unwrap(), counted);
+    assert_eq!(gaps(&mut connection, all, 10).await.unwrap(), []);
+}
+
+#[tokio::test]
+async fn the_ledger_knows_how_far_a_stream_had_come() {
+    let database = Database::create().await;
+    let mut connection = database.pool().acquire().await.unwrap();
+    admitted(database.pool(), &[&event("a", INSTANT, 7), &event("b", INSTANT, 9)]).await;
+    let long_ago = OffsetDateTime::UNIX_EPOCH;
+    for (last, highest) in [(0, Some(9)), (8, Some(9)), (9, None)] {
+        assert_eq!(highest_above(&mut connection, ("C2S", long_ago), last).await.unwrap(), highest);
+    }
+    let future = OffsetDateTime::now_utc() + Duration::HOUR;
+    assert_eq!(highest_above(&mut connection, ("C2S", future), 0).await.unwrap(), None, "another stream's");
+    assert_eq!(highest_above(&mut connection, ("USAGE", long_ago), 0).await.unwrap(), None);
 }

@@ -217,3 +217,19 @@ async fn the_service_audits_by_itself() {
     actor.stop().await;
     service.stop().await;
 }
+
+#[tokio::test]
+async fn what_an_audit_said_can_be_read_by_who_did_not_make_it() {
+    let stage = Stage::set().await;
+    stage.publish(["lead-1".to_owned()]).await;
+    let auditor = stage.auditor();
+    assert!(auditor.last("c2s").await.unwrap().is_none());
+    let report = stage.pass().await;
+    let lock = store::try_lock(stage.pool(), "audit.c2s").await.unwrap().unwrap();
+    let now = OffsetDateTime::now_utc();
+    assert!(auditor.pass("c2s", now).await.unwrap().is_none(), "somebody else is at it");
+    let (last, at) = auditor.last("c2s").await.unwrap().unwrap();
+    assert_eq!(last, report);
+    assert!(at <= now);
+    lock.release().await.unwrap();
+}

@@ -7,7 +7,7 @@ use async_nats::jetstream::{
     consumer::{FromConsumer as _, PullConsumer, pull},
 };
 use audit::{Auditor, Report};
-use bus::{Bus, Publisher, Topology};
+use bus::{Bus, Publisher, Stored, Topology};
 use bytes::Bytes;
 use config::Settings;
 use consumer::{Account, Batch, Failure, Journal, Message, Outcome, Received, Source};
@@ -23,7 +23,7 @@ use futures::{StreamExt as _, TryStreamExt as _};
 use lifecycle::Shutdown;
 use service::ledger;
 use sqlx::PgPool;
-use store::webhook_events::admit;
+use store::webhook_events::{Event, Position, admit};
 use testkit::{Broker, Database, eventually};
 use time::OffsetDateTime;
 use tokio::net::TcpListener;
@@ -58,7 +58,7 @@ impl Stage {
         let mut settings = Settings::for_tests();
         settings.nats = broker.config();
         settings.dead_letters.audit.interval_ms = 100;
-        settings.dead_letters.audit.grace_ms = 1;
+        settings.dead_letters.audit.grace_ms = 0;
         let bus = bus::connect(&settings.nats, "test").await.unwrap();
         Topology::embedded().apply(&bus, 1).await.unwrap();
         Self { broker, database, bus, settings }
@@ -193,6 +193,33 @@ impl Stage {
             (consumer.get_info().await.unwrap().num_ack_pending == 0).then_some(())
         })
         .await;
+    }
+
+    /// Enters these messages in the ledger as completed, as their consumer does.
+    pub(crate) async fn admit(&self, messages: &[Stored]) {
+        let mut transaction = self.pool().begin().await.unwrap();
+        for stored in messages {
+            let envelope = stored.envelope();
+            let event = Event {
+                provider: PROVIDER,
+                envelope: &envelope,
+                body: &stored.payload,
+                lead_id: None,
+                updated_at: None,
+                position: Position { stream: STREAM, subject: &stored.subject, sequence: stored.sequence },
+                attempt: 1,
+                trace_id: None,
+            };
+            admit(&mut transaction, &[event], OffsetDateTime::now_utc()).await.unwrap();
+        }
+        transaction.commit().await.unwrap();
+    }
+
+    /// Starts the broker again, and waits until it answers.
+    pub(crate) async fn restart_broker(&mut self) {
+        self.broker.restart().await;
+        self.bus.connected().await;
+        eventually("it answers", DEADLINE, async || self.bus.jetstream().get_stream(STREAM).await.ok()).await;
     }
 
     pub(crate) async fn count(&self, sql: &'static str) -> i64 {

@@ -7,7 +7,9 @@
 )]
 
 mod audits;
+mod cost;
 mod given;
+mod hardships;
 mod losses;
 mod many;
 mod process;

@@ -123,3 +123,52 @@ async fn somebody_elses_consumer_makes_no_dead_letters() {
     assert_eq!(stage.count("select count(*) from event_handlings").await, 0);
     recorder.stop().await;
 }
+
+#[tokio::test]
+async fn an_event_that_a_secondary_consumer_settled_without_a_word_is_its_dead_letter() {
+    let stage = Stage::set().await;
+    // What it did before it was seen first may have been removed since.
+    stage.publish(["lead-1".to_owned()]).await;
+    terminate(&stage, 1).await;
+    let actor = stage.actor().await;
+    stage.until("select count(*) from webhook_events", 1).await;
+    let report = stage.pass().await;
+    assert_eq!((report.secondaries[0].unseen, report.healed.dead), (0, 0), "{report:?}");
+
+    stage.publish((2..=4).map(|number| format!("lead-{number}"))).await;
+    let (_, sent) = crate::given::headers("lead-5");
+    let sent: Vec<_> = sent.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect();
+    crate::given::publish_raw(&stage.bus, "replay.c2s.c2s-leads.created", &sent, "lead-5").await;
+    admitted(&stage, 3, true).await;
+    terminate(&stage, 3).await;
+    stage.until("select count(*) from webhook_events where status = 'completed'", 5).await;
+    let (seen, report) = eventually("the books have come so far", DEADLINE, async || {
+        let seen = stage.look().await;
+        (seen.pending == 0).then_some(())?;
+        Some((seen, stage.pass().await))
+    })
+    .await;
+    assert_eq!((seen.secondaries[0].unseen, seen.balances()), (2, false), "{seen:?}");
+    assert_eq!(report.healed.dead, 2, "{report:?}");
+    assert!(report.balances(), "{report:?}");
+    assert_eq!((stage.count(DEAD).await, stage.count(HANDLINGS_DEAD).await), (2, 2));
+    assert_eq!(stage.count("select count(*) from webhook_events where status = 'completed'").await, 5);
+    assert_eq!(stage.pass().await.healed, audit::Healed::default());
+    actor.stop().await;
+}
+
+#[tokio::test]
+async fn what_expired_before_a_secondary_consumer_wanted_it_is_nothing_it_owes() {
+    let stage = Stage::set().await;
+    let actor = stage.actor().await;
+    stage.publish(["lead-1".to_owned()]).await;
+    stage.until("select count(*) from webhook_events", 1).await;
+    stage.pass().await;
+    stage.publish(["lead-2".to_owned(), "lead-3".to_owned()]).await;
+    stage.until("select count(*) from webhook_events where status = 'completed'", 3).await;
+    stage.bus.jetstream().get_stream(STREAM).await.unwrap().purge().await.unwrap();
+    let report = stage.pass().await;
+    assert!(report.balances(), "{report:?}");
+    assert_eq!((report.completed, report.healed.dead, stage.count(DEAD).await), (3, 0, 0), "{report:?}");
+    actor.stop().await;
+}
