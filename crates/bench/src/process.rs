@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    io::{BufRead as _, BufReader},
     net::SocketAddr,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -127,26 +126,23 @@ async fn is_ready(address: SocketAddr) -> bool {
     tokio::time::timeout(Duration::from_secs(2), asking).await.is_ok_and(|ready| ready.unwrap_or(false))
 }
 
-/// Counts the fsyncs of some processes while it is attached. Slows them down a little.
+/// Counts the fsyncs of some processes from its start on, where perf is installed and may look. It costs them nothing,
+/// unlike strace.
 #[derive(Debug)]
-pub(crate) struct Strace {
+pub(crate) struct Fsyncs {
     child: Child,
     said: NamedTempFile,
 }
 
-impl Strace {
-    /// `None` where there is no strace, or it may not look.
-    pub(crate) fn attach(pids: &[u32]) -> Option<Self> {
+impl Fsyncs {
+    pub(crate) fn watch(pids: &[u32]) -> Option<Self> {
         let said = NamedTempFile::new().ok()?;
-        let mut command = Command::new("strace");
-        command.args(["-f", "-c", "-U", "name,calls", "-e", "trace=fsync,fdatasync", "-o"]).arg(said.path());
-        command.args(pids.iter().flat_map(|pid| ["-p".to_owned(), pid.to_string()]));
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
-        // It says so when it is attached.
-        let mut line = String::new();
-        BufReader::new(child.stderr.take()?).read_line(&mut line).ok()?;
-        line.contains("attached").then_some(Self { child, said })
+        let pids: Vec<_> = pids.iter().map(ToString::to_string).collect();
+        let mut command = Command::new("perf");
+        command.args(["stat", "-x", ",", "-e", "syscalls:sys_enter_fsync,syscalls:sys_enter_fdatasync"]);
+        command.arg("-p").arg(pids.join(",")).arg("-o").arg(said.path());
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().ok()?;
+        Some(Self { child, said })
     }
 
     /// How many there were.
@@ -155,10 +151,8 @@ impl Strace {
         rustix::process::kill_process(pid, rustix::process::Signal::INT).ok()?;
         self.child.wait().ok()?;
         let said = fs::read_to_string(self.said.path()).ok()?;
-        let calls = said.lines().filter_map(|line| {
-            let (name, calls) = line.trim().split_once(char::is_whitespace)?;
-            matches!(name, "fsync" | "fdatasync").then(|| calls.trim().parse::<u64>().ok())?
-        });
-        Some(calls.sum())
+        let counts = said.lines().filter(|line| line.contains("sys_enter_"));
+        let counts: Vec<u64> = counts.filter_map(|line| line.split(',').next()?.parse().ok()).collect();
+        (!counts.is_empty()).then(|| counts.iter().sum())
     }
 }

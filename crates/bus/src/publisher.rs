@@ -1,6 +1,7 @@
 //! Publishing with a promise: an event is answered for when the stream has acknowledged it, or not at all.
 
 mod atomic;
+mod committer;
 mod group;
 mod pace;
 mod recent;

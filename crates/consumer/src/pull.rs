@@ -7,7 +7,10 @@ use async_nats::jetstream::{self, consumer::PullConsumer};
 use bus::Bus;
 use futures::StreamExt as _;
 use lifecycle::Shutdown;
-use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
+use tokio::{
+    sync::{Mutex, Notify, OwnedSemaphorePermit, Semaphore},
+    time::Instant,
+};
 use tracing::{debug, info, warn};
 
 use crate::{
@@ -22,8 +25,10 @@ use crate::{
 /// How long one pull waits for events. Short, since a drain waits for the pull in progress: what the server sends for
 /// an abandoned pull would only come again after the acknowledgement wait.
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
-/// How long events may wait to be joined by others while every slot is taken.
-const GATHER_MAX: Duration = Duration::from_millis(50);
+/// How long an event waits for company: a transaction costs as much as some tens of rows, and an fsync.
+const GATHER_MIN: Duration = Duration::from_millis(2);
+/// How long events wait at most to be joined by others while a batch is at work.
+const GATHER_MAX: Duration = Duration::from_millis(20);
 /// Wait after a pull that failed.
 const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -82,6 +87,8 @@ pub async fn start<H: Batch + Journal>(
             handle_timeout: Duration::from_millis(settings.handle_timeout_ms),
             progress_interval: limits.ack_wait / 3,
             slots: Semaphore::new(settings.concurrency),
+            slots_max: settings.concurrency,
+            done: Notify::new(),
             lone: Mutex::new(()),
             patience: Patience::new(&account, shutdown),
             breaker: Arc::clone(&breaker),
@@ -161,17 +168,18 @@ impl<H: Batch + Journal> Pull<H> {
         room
     }
 
-    /// One pull. What is ready at one time becomes one batch, so a lone event never waits for company; while every slot
-    /// is taken, what comes joins those that wait for one.
+    /// One pull. What comes while a batch is at work, or soon after another event, joins the next batch, which begins
+    /// when that work is done or the batch is full: so there are few transactions where events come singly, and as many
+    /// at one time as `concurrency` allows where they come in crowds.
     async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
         // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
         let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
         let mut chunks = pulling.await.map_err(anyhow::Error::from)?.ready_chunks(self.batch_max);
-        let mut gathered = Vec::new();
+        let (mut gathered, mut since) = (Vec::new(), Instant::now());
         loop {
             let chunk = tokio::select! {
                 chunk = chunks.next() => chunk,
-                () = self.slot(), if !gathered.is_empty() => {
+                () = self.gathering(since), if !gathered.is_empty() => {
                     self.hand_on(std::mem::take(&mut gathered), &mut room);
                     continue;
                 }
@@ -185,6 +193,9 @@ impl<H: Batch + Journal> Pull<H> {
                 self.hand_on(gathered, &mut room);
                 return Ok(());
             };
+            if gathered.is_empty() {
+                since = Instant::now();
+            }
             let mut failure = None;
             for message in chunk {
                 match message {
@@ -196,16 +207,19 @@ impl<H: Batch + Journal> Pull<H> {
                 self.hand_on(gathered, &mut room);
                 return Err(anyhow::Error::from_boxed(error));
             }
-            if self.work.slots.available_permits() > 0 {
+            if gathered.len() >= room.num_permits() {
                 self.hand_on(std::mem::take(&mut gathered), &mut room);
             }
         }
     }
 
-    /// Returns when a batch could be applied at once, and soon in any case: until it is handed on, nobody tells the
-    /// server that we have an event.
-    async fn slot(&self) {
-        tokio::time::timeout(GATHER_MAX, self.work.slots.acquire()).await.ok();
+    /// Returns when the events that came `since` then should be handed on, which is soon in any case: until they are,
+    /// nobody tells the server that we have them.
+    async fn gathering(&self, since: Instant) {
+        tokio::time::sleep_until(since + GATHER_MIN).await;
+        if !self.work.is_idle() {
+            tokio::time::timeout_at(since + GATHER_MAX, self.work.done.notified()).await.ok();
+        }
     }
 
     fn hand_on(&self, received: Vec<jetstream::Message>, room: &mut OwnedSemaphorePermit) {

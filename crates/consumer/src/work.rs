@@ -8,7 +8,7 @@ mod ruling;
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Notify, Semaphore};
 
 use crate::{
     Account, Backoff, Batch, Failure, Journal, Message, Received,
@@ -44,6 +44,9 @@ pub(crate) struct Work<H> {
     pub(crate) progress_interval: Duration,
     /// One for each batch that may be applied at one time.
     pub(crate) slots: Semaphore,
+    pub(crate) slots_max: usize,
+    /// Whenever a batch was applied.
+    pub(crate) done: Notify,
     /// Held by the one group that is handled apart.
     pub(crate) lone: Mutex<()>,
     pub(crate) patience: Patience,
@@ -115,7 +118,12 @@ impl<H: Batch + Journal> Work<H> {
         probes
     }
 
-    async fn done(&self, ticket: &Ticket) {
+    /// Whether no batch is being applied.
+    pub(crate) fn is_idle(&self) -> bool {
+        self.slots.available_permits() == self.slots_max
+    }
+
+    async fn settle_done(&self, ticket: &Ticket) {
         self.breaker.handled();
         ticket.ack().await;
     }

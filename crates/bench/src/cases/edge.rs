@@ -1,7 +1,7 @@
 //! The edge in the closed loop: deliveries that are durable when they are answered. Every accepted one is looked for on
 //! the stream afterwards.
 
-use std::{collections::HashSet, time::Duration};
+use std::collections::HashSet;
 
 use anyhow::ensure;
 use async_nats::jetstream::consumer::{AckPolicy, DeliverPolicy, pull};
@@ -12,13 +12,10 @@ use crate::{
     floor::Work,
     load::Load,
     machine::{Broker, Fsync, Machine},
-    process::{Listen, Program, Strace, cpu, peak_memory_mib},
+    process::{Fsyncs, Listen, Program, cpu, peak_memory_mib},
     report::{Report, Row},
     traffic::{SECRET, Sender, number_in},
 };
-
-/// Time in which fsyncs are counted.
-const COUNTED: Duration = Duration::from_secs(2);
 
 pub(super) async fn run(plan: &Plan, machine: &Machine, report: &mut Report) -> anyhow::Result<()> {
     let connections: &[usize] = if plan.quick { &[8, 256] } else { &[8, 64, 256, 1_024] };
@@ -78,7 +75,7 @@ async fn series(
     let mut accepted = HashSet::new();
     for &(kib, connections) in loads {
         let (edge_pid, nats_pids) = (edge.process.pid(), broker.pids());
-        let mut load = Load {
+        let load = Load {
             address: edge.address,
             sender: Sender::Instagram,
             run: report.next_run(),
@@ -87,24 +84,18 @@ async fn series(
             rate: None,
             period: plan.period,
         };
+        let fsyncs = (fsync == Fsync::Always).then(|| Fsyncs::watch(&nats_pids)).flatten();
         let before = (cpu(&[edge_pid]), cpu(&nats_pids));
         let outcome = load.run().await?;
+        let fsyncs = fsyncs.and_then(Fsyncs::count);
         let mut row = Row::new("edge", "edge").of_load(&outcome).size(kib).connections(connections);
         row.fsync = Some(fsync.as_str());
         row.mode = Some(mode);
         row.cpu_seconds("edge", cpu(&[edge_pid]).since(before.0), outcome.accepted);
         row.cpu_seconds("nats", cpu(&nats_pids).since(before.1), outcome.accepted);
         row.memory("edge", peak_memory_mib(edge_pid));
+        row.fsyncs_per_event = fsyncs.map(|fsyncs| fsyncs as f64 / outcome.accepted.max(1) as f64);
         accepted.extend(outcome.sent.into_iter().map(|(number, _)| number));
-        if fsync == Fsync::Always && connections == 256 && kib == 1 {
-            // Counted in a run of its own: whoever is watched is slower.
-            load = Load { run: report.next_run(), period: COUNTED, ..load };
-            let strace = Strace::attach(&nats_pids);
-            let counted = load.run().await?;
-            let fsyncs = strace.and_then(Strace::count);
-            row.fsyncs_per_event = fsyncs.map(|fsyncs| fsyncs as f64 / counted.accepted.max(1) as f64);
-            accepted.extend(counted.sent.into_iter().map(|(number, _)| number));
-        }
         report.add(row)?;
     }
     verify(&broker, &accepted).await

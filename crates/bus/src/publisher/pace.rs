@@ -6,7 +6,7 @@
 //! what is seen while both are mixed says how long the queue was, not what the broker takes.
 
 use std::{
-    sync::atomic::{AtomicU64, AtomicUsize, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
     time::Duration,
 };
 
@@ -14,10 +14,17 @@ use tokio::time::Instant;
 
 /// Fewer that wait are never worth a trial.
 const TRIAL_WAITING_MIN: usize = 16;
-/// Time between two trials while callers wait in numbers.
+/// Time between the first two trials while callers wait in numbers. A trial holds them up for some milliseconds, so it
+/// doubles, up to a minute, as long as trials say the same.
 const TRIAL_EVERY: Duration = Duration::from_secs(5);
+const TRIAL_EVERY_MAX: Duration = Duration::from_mins(1);
+/// So many that batches pay for them wherever they pay at all.
+const MANY: usize = 1_000;
 /// Cost of each message in a batch (measured: 1,000 in 33 ms).
 const BATCH_EACH: Duration = Duration::from_micros(30);
+/// A single publish that costs less than this has no fsync that a batch could save, and a batch costs the broker's
+/// processor twice as much for each event.
+const SINGLE_MIN: Duration = Duration::from_micros(120);
 /// A batch must promise to be this much faster, in halves: it makes the first one in it wait for the last.
 const MARGIN_HALVES: u64 = 3;
 
@@ -31,8 +38,11 @@ pub(super) struct Pace {
     batch_fixed: AtomicU64,
     /// So many must wait for a batch to be the faster way.
     batch_from: AtomicUsize,
-    /// Nanoseconds since `start` when the next trial is due.
+    /// Nanoseconds since `start` when the next trial is due, and from it to the one after.
     trial_at: AtomicU64,
+    trial_every: AtomicU64,
+    /// Whether a batch pays at all, by the last trial.
+    paid: AtomicBool,
 }
 
 impl Pace {
@@ -43,6 +53,8 @@ impl Pace {
             batch_fixed: AtomicU64::new(0),
             batch_from: AtomicUsize::new(usize::MAX),
             trial_at: AtomicU64::new(0),
+            trial_every: AtomicU64::new(nanos(TRIAL_EVERY)),
+            paid: AtomicBool::new(false),
         }
     }
 
@@ -55,6 +67,7 @@ impl Pace {
     pub(super) fn begin_trial(&self, waiting: usize) -> bool {
         let now = nanos(self.start.elapsed());
         let due = self.trial_at.load(Ordering::Relaxed);
+        // Until the trial has told something.
         let next = now + nanos(TRIAL_EVERY);
         waiting >= TRIAL_WAITING_MIN
             && now >= due
@@ -76,11 +89,29 @@ impl Pace {
         let fixed = if old == 0 { fixed } else { old - old / 8 + fixed / 8 };
         self.batch_fixed.store(fixed, Ordering::Relaxed);
         self.batch_from.store(self.break_even(fixed), Ordering::Relaxed);
+        if old == 0 {
+            self.conclude();
+        }
+    }
+
+    /// A trial has told something: when the next one is due.
+    fn conclude(&self) {
+        let pays = self.batch_pays(MANY);
+        let every = if self.paid.swap(pays, Ordering::Relaxed) == pays {
+            (self.trial_every.load(Ordering::Relaxed) * 2).min(nanos(TRIAL_EVERY_MAX))
+        } else {
+            nanos(TRIAL_EVERY)
+        };
+        self.trial_every.store(every, Ordering::Relaxed);
+        self.trial_at.store(nanos(self.start.elapsed()) + every, Ordering::Relaxed);
     }
 
     /// From how many on `waiting × single > margin × (fixed + waiting × each)`.
     fn break_even(&self, fixed: u64) -> usize {
         let single = self.single.load(Ordering::Relaxed);
+        if single < nanos(SINGLE_MIN) {
+            return usize::MAX;
+        }
         let saved = single.saturating_sub(nanos(BATCH_EACH) * MARGIN_HALVES / 2);
         let waiting = (fixed * MARGIN_HALVES / 2).checked_div(saved);
         waiting
@@ -114,8 +145,10 @@ mod tests {
 
     #[test]
     fn batches_never_pay_where_fsync_is_lazy() {
-        let pace = tried(30, 6_500);
-        assert!([2, 64, 256, 1_024, 4_096].into_iter().all(|waiting| !pace.batch_pays(waiting)));
+        // A batch costs little there, too.
+        for pace in [tried(30, 6_500), tried(80, 3_100)] {
+            assert!([2, 64, 256, 1_024, 4_096].into_iter().all(|waiting| !pace.batch_pays(waiting)));
+        }
     }
 
     #[test]
@@ -128,6 +161,23 @@ mod tests {
         let pace = Pace::new();
         assert!(!pace.begin_trial(TRIAL_WAITING_MIN - 1));
         assert!(pace.begin_trial(100) && !pace.begin_trial(100));
+        tokio::time::advance(TRIAL_EVERY).await;
+        assert!(pace.begin_trial(100));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trials_that_say_the_same_become_rare() {
+        let pace = Pace::new();
+        let said = |single: u64| {
+            pace.singles_took(Duration::from_micros(single * 32), 32);
+            pace.batch_took(Duration::from_micros(6_500), 100);
+        };
+        (0..10).for_each(|_| said(30));
+        tokio::time::advance(TRIAL_EVERY_MAX / 2).await;
+        assert!(!pace.begin_trial(100));
+        tokio::time::advance(TRIAL_EVERY_MAX / 2).await;
+        assert!(pace.begin_trial(100));
+        said(250);
         tokio::time::advance(TRIAL_EVERY).await;
         assert!(pace.begin_trial(100));
     }

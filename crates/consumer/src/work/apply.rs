@@ -34,7 +34,7 @@ impl<H: Batch + Journal> Work<H> {
         if events.is_empty() {
             return Vec::new();
         }
-        let _slot = self.slots.acquire().await.expect("the semaphore is never closed");
+        let slot = self.slots.acquire().await.expect("the semaphore is never closed");
         let mut failures: Vec<Option<Failure>> = events.iter().map(|_| None).collect();
         let mut parts = vec![Part { events, tickets, failures: &mut failures }];
         while let Some(part) = parts.pop() {
@@ -42,7 +42,7 @@ impl<H: Batch + Journal> Work<H> {
             match (part.failures, result) {
                 (_, Ok(())) => {
                     for ticket in part.tickets {
-                        self.done(ticket).await;
+                        self.settle_done(ticket).await;
                     }
                 }
                 ([only], Err(failure)) => *only = Some(failure),
@@ -63,6 +63,8 @@ impl<H: Batch + Journal> Work<H> {
                 }
             }
         }
+        drop(slot);
+        self.done.notify_one();
         failures
     }
 

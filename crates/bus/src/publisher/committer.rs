@@ -1,0 +1,162 @@
+//! The batches of one stream: what waits becomes a batch, is committed, and everybody in it hears of it.
+
+use std::{
+    collections::HashSet,
+    sync::{Arc, Weak, atomic::Ordering},
+    time::Duration,
+};
+
+use async_nats::header::NATS_MESSAGE_ID;
+use contract::metric;
+use opentelemetry::{KeyValue, metrics::Histogram};
+use tokio::{sync::mpsc, time::Instant};
+
+use super::{
+    atomic::{self, Failed},
+    group::{Group, Joined, Waiting},
+};
+use crate::Bus;
+
+/// Events that a trial takes at least, half of them for each way, and at most for the single way.
+const TRIAL_MIN: usize = 8;
+const TRIAL_SINGLES_MAX: usize = 16;
+
+/// Makes the batches of one stream, one after the other.
+pub(super) struct Committer {
+    bus: Bus,
+    group: Weak<Group>,
+    batch_max: usize,
+    batch_max_bytes: usize,
+    timeout: Duration,
+    size: Histogram<u64>,
+    duration: Histogram<f64>,
+    stream: &'static str,
+}
+
+impl Committer {
+    pub(super) fn new(bus: &Bus, group: &Arc<Group>, config: &config::Nats) -> Self {
+        let meter = telemetry::meter();
+        Self {
+            bus: bus.clone(),
+            group: Arc::downgrade(group),
+            batch_max: config.publish_batch_max,
+            batch_max_bytes: config.publish_batch_max_bytes,
+            timeout: config.publish_timeout() / 2,
+            size: meter
+                .u64_histogram(metric::PUBLISH_BATCH_SIZE)
+                .with_description("Events in one batch")
+                .with_boundaries(vec![2., 4., 8., 16., 32., 64., 128., 256., 512., 1024.])
+                .build(),
+            duration: meter
+                .f64_histogram(metric::PUBLISH_BATCH_DURATION)
+                .with_unit("s")
+                .with_description("Time until a batch was committed")
+                .build(),
+            stream: group.stream,
+        }
+    }
+
+    /// Runs until the last owner of the group is gone.
+    pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
+        let mut taken = Vec::with_capacity(self.batch_max);
+        while queue.recv_many(&mut taken, self.batch_max).await > 0 {
+            let Some(group) = self.group.upgrade() else { return };
+            // Whoever stopped waiting published nothing yet.
+            taken.retain(|event| !event.done.is_closed());
+            let events = std::mem::take(&mut taken);
+            if group.trial.load(Ordering::Relaxed) {
+                self.trial(&group, &mut queue, events).await;
+                group.trial.store(false, Ordering::Relaxed);
+            } else {
+                self.batches(&group, events).await;
+            }
+            taken.reserve(self.batch_max);
+        }
+    }
+
+    /// Publishes some events singly and some as a batch, with nothing beside them, and sees how long each way takes.
+    async fn trial(&self, group: &Group, queue: &mut mpsc::Receiver<Waiting>, mut events: Vec<Waiting>) {
+        let idle = tokio::time::timeout(self.timeout, group.until_idle()).await.is_ok();
+        while events.len() < self.batch_max
+            && let Ok(event) = queue.try_recv()
+        {
+            events.push(event);
+        }
+        if !idle || events.len() < TRIAL_MIN {
+            return self.batches(group, events).await;
+        }
+        let batch = events.split_off((events.len() / 2).min(TRIAL_SINGLES_MAX));
+        let count = events.len();
+        let (look, mut looked) = mpsc::channel(1);
+        let started = Instant::now();
+        for event in events {
+            event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
+        }
+        drop(look);
+        if tokio::time::timeout(self.timeout, looked.recv()).await.is_ok() {
+            group.pace.singles_took(started.elapsed(), count);
+        }
+        self.batches(group, batch).await;
+    }
+
+    async fn batches(&self, group: &Group, mut events: Vec<Waiting>) {
+        while !events.is_empty() {
+            let rest = events.split_off(self.fitting(&events));
+            self.batch(group, events).await;
+            events = rest;
+        }
+    }
+
+    /// How many of the first events one batch takes; one at least.
+    fn fitting(&self, events: &[Waiting]) -> usize {
+        let mut bytes = 0;
+        let fitting = events.iter().take_while(|event| {
+            bytes += event.size;
+            bytes <= self.batch_max_bytes
+        });
+        fitting.count().max(1)
+    }
+
+    async fn batch(&self, group: &Group, events: Vec<Waiting>) {
+        // One key twice would reject the batch; the second one goes alone, after it, and hears that it is a duplicate.
+        let mut keys = HashSet::with_capacity(events.len());
+        let (mut messages, mut waiting, mut repeats) = (Vec::new(), Vec::new(), Vec::new());
+        for Waiting { message, done, .. } in events {
+            let key = message.headers.get(NATS_MESSAGE_ID).map(|key| key.as_str().to_owned());
+            if key.is_none_or(|key| keys.insert(key)) {
+                messages.push(message);
+                waiting.push(done);
+            } else {
+                repeats.push(done);
+            }
+        }
+        let count = messages.len();
+        if count < 2 || !self.bus.is_connected() {
+            for done in waiting.into_iter().chain(repeats) {
+                done.send(Joined::Alone { may_be_stored: false, look: None }).ok();
+            }
+            return;
+        }
+        let nothing_beside = group.is_idle();
+        let started = Instant::now();
+        // Each of its two answers may take half of the time.
+        let committing = atomic::commit(&self.bus, self.stream, messages, self.timeout);
+        let result = tokio::time::timeout(self.timeout, committing).await.unwrap_or(Err(Failed::Unanswered));
+        let took = started.elapsed();
+        let labels = [KeyValue::new("stream", self.stream)];
+        match result {
+            Ok(first) => {
+                if nothing_beside {
+                    group.pace.batch_took(took, count);
+                }
+                self.size.record(count as u64, &labels);
+                self.duration.record(took.as_secs_f64(), &labels);
+                for (sequence, done) in (first..).zip(waiting) {
+                    done.send(Joined::Stored { sequence }).ok();
+                }
+                group.hand_back(repeats, Failed::Duplicate);
+            }
+            Err(failed) => group.hand_back(waiting.into_iter().chain(repeats), failed),
+        }
+    }
+}
