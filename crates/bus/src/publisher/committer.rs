@@ -20,6 +20,8 @@ use crate::Bus;
 /// Events that a trial takes at least, half of them for each way, and at most for the single way.
 const TRIAL_MIN: usize = 8;
 const TRIAL_SINGLES_MAX: usize = 16;
+/// How long a trial waits for single publishes, those before it and its own: everybody else waits meanwhile.
+const TRIAL_WAIT_MAX: Duration = Duration::from_millis(500);
 
 /// Makes the batches of one stream, one after the other.
 pub(super) struct Committer {
@@ -76,7 +78,7 @@ impl Committer {
 
     /// Publishes some events singly and some as a batch, with nothing beside them, and sees how long each way takes.
     async fn trial(&self, group: &Group, queue: &mut mpsc::Receiver<Waiting>, mut events: Vec<Waiting>) {
-        let idle = tokio::time::timeout(self.timeout, group.until_idle()).await.is_ok();
+        let idle = tokio::time::timeout(TRIAL_WAIT_MAX, group.until_idle()).await.is_ok();
         while events.len() < self.batch_max
             && let Ok(event) = queue.try_recv()
         {
@@ -93,7 +95,7 @@ impl Committer {
             event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
         }
         drop(look);
-        if tokio::time::timeout(self.timeout, looked.recv()).await.is_ok() {
+        if tokio::time::timeout(TRIAL_WAIT_MAX, looked.recv()).await.is_ok() {
             group.pace.singles_took(started.elapsed(), count);
         }
         self.batches(group, batch).await;
