@@ -1,6 +1,6 @@
 //! The pull loop: asks for what there is room for, hands on what comes, and stops asking when the process drains.
 
-use std::{sync::Arc, time::Duration};
+use std::{pin::pin, sync::Arc, time::Duration};
 
 use anyhow::Context as _;
 use async_nats::jetstream::{self, consumer::PullConsumer};
@@ -169,8 +169,8 @@ impl<H: Batch + Journal> Pull<H> {
     }
 
     /// One pull. What comes while a batch is at work, or soon after another event, joins the next batch, which begins
-    /// when that work is done or the batch is full: so there are few transactions where events come singly, and as many
-    /// at one time as `concurrency` allows where they come in crowds.
+    /// when that work is done, the batch is full, or twenty milliseconds are over: so there are few transactions where
+    /// events come singly, and as many at one time as `concurrency` allows where they come in crowds.
     async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
         // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
         let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
@@ -216,9 +216,11 @@ impl<H: Batch + Journal> Pull<H> {
     /// Returns when the events that came `since` then should be handed on, which is soon in any case: until they are,
     /// nobody tells the server that we have them.
     async fn gathering(&self, since: Instant) {
+        let mut done = pin!(self.work.done.notified());
+        done.as_mut().enable();
         tokio::time::sleep_until(since + GATHER_MIN).await;
         if !self.work.is_idle() {
-            tokio::time::timeout_at(since + GATHER_MAX, self.work.done.notified()).await.ok();
+            tokio::time::timeout_at(since + GATHER_MAX, done).await.ok();
         }
     }
 

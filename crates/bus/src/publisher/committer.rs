@@ -18,10 +18,13 @@ use super::{
 use crate::Bus;
 
 /// Events that a trial takes at least, half of them for each way, and at most for the single way.
-const TRIAL_MIN: usize = 8;
+const TRIAL_MIN: usize = 24;
 const TRIAL_SINGLES_MAX: usize = 16;
 /// How long a trial waits for single publishes, those before it and its own: everybody else waits meanwhile.
-const TRIAL_WAIT_MAX: Duration = Duration::from_millis(500);
+const TRIAL_WAIT_MAX: Duration = Duration::from_millis(100);
+/// How often a trial waits for the single publishes before it. Between two waits, whoever joined is committed as a
+/// batch; since nobody publishes alone meanwhile, the backlog drains.
+const TRIAL_ROUNDS_MAX: u32 = 10;
 
 /// Makes the batches of one stream, one after the other.
 pub(super) struct Committer {
@@ -60,32 +63,45 @@ impl Committer {
 
     /// Runs until the last owner of the group is gone.
     pub(super) async fn run(self, mut queue: mpsc::Receiver<Waiting>) {
-        let mut taken = Vec::with_capacity(self.batch_max);
+        let (mut taken, mut rounds) = (Vec::with_capacity(self.batch_max), 0);
         while queue.recv_many(&mut taken, self.batch_max).await > 0 {
             let Some(group) = self.group.upgrade() else { return };
             // Whoever stopped waiting published nothing yet.
             taken.retain(|event| !event.done.is_closed());
             let events = std::mem::take(&mut taken);
             if group.trial.load(Ordering::Relaxed) {
-                self.trial(&group, &mut queue, events).await;
-                group.trial.store(false, Ordering::Relaxed);
+                rounds += 1;
+                if self.trial(&group, &mut queue, events).await || rounds >= TRIAL_ROUNDS_MAX {
+                    rounds = 0;
+                    group.trial.store(false, Ordering::Relaxed);
+                }
             } else {
-                self.batches(&group, events).await;
+                self.batches(&group, events, false).await;
             }
             taken.reserve(self.batch_max);
         }
     }
 
     /// Publishes some events singly and some as a batch, with nothing beside them, and sees how long each way takes.
-    async fn trial(&self, group: &Group, queue: &mut mpsc::Receiver<Waiting>, mut events: Vec<Waiting>) {
-        let idle = tokio::time::timeout(TRIAL_WAIT_MAX, group.until_idle()).await.is_ok();
+    /// Whether there was nothing beside them.
+    async fn trial(
+        &self,
+        group: &Group,
+        queue: &mut mpsc::Receiver<Waiting>,
+        mut events: Vec<Waiting>,
+    ) -> bool {
+        let wait_max = TRIAL_WAIT_MAX.min(self.timeout / 4);
+        tokio::time::timeout(wait_max, group.until_idle()).await.ok();
         while events.len() < self.batch_max
             && let Ok(event) = queue.try_recv()
         {
             events.push(event);
         }
+        events.retain(|event| !event.done.is_closed());
+        let idle = group.is_idle();
         if !idle || events.len() < TRIAL_MIN {
-            return self.batches(group, events).await;
+            self.batches(group, events, false).await;
+            return idle;
         }
         let batch = events.split_off((events.len() / 2).min(TRIAL_SINGLES_MAX));
         let count = events.len();
@@ -95,16 +111,17 @@ impl Committer {
             event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
         }
         drop(look);
-        if tokio::time::timeout(TRIAL_WAIT_MAX, looked.recv()).await.is_ok() {
-            group.pace.singles_took(started.elapsed(), count);
-        }
-        self.batches(group, batch).await;
+        // Those that take longer take at least so long.
+        tokio::time::timeout(wait_max, looked.recv()).await.ok();
+        group.pace.singles_took(started.elapsed(), count);
+        self.batches(group, batch, true).await;
+        true
     }
 
-    async fn batches(&self, group: &Group, mut events: Vec<Waiting>) {
+    async fn batches(&self, group: &Group, mut events: Vec<Waiting>, is_trial: bool) {
         while !events.is_empty() {
             let rest = events.split_off(self.fitting(&events));
-            self.batch(group, events).await;
+            self.batch(group, events, is_trial).await;
             events = rest;
         }
     }
@@ -119,7 +136,7 @@ impl Committer {
         fitting.count().max(1)
     }
 
-    async fn batch(&self, group: &Group, events: Vec<Waiting>) {
+    async fn batch(&self, group: &Group, events: Vec<Waiting>, is_trial: bool) {
         // One key twice would reject the batch; the second one goes alone, after it, and hears that it is a duplicate.
         let mut keys = HashSet::with_capacity(events.len());
         let (mut messages, mut waiting, mut repeats) = (Vec::new(), Vec::new(), Vec::new());
@@ -139,7 +156,7 @@ impl Committer {
             }
             return;
         }
-        let nothing_beside = group.is_idle();
+        let tells = is_trial || group.is_idle();
         let started = Instant::now();
         // Each of its two answers may take half of the time.
         let committing = atomic::commit(&self.bus, self.stream, messages, self.timeout);
@@ -148,7 +165,7 @@ impl Committer {
         let labels = [KeyValue::new("stream", self.stream)];
         match result {
             Ok(first) => {
-                if nothing_beside {
+                if tells {
                     group.pace.batch_took(took, count);
                 }
                 self.size.record(count as u64, &labels);

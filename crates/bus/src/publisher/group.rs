@@ -1,6 +1,6 @@
 //! Group commit: events that wait at the same time for the same stream share one atomic batch. While one batch is being
-//! committed the next one fills, so nobody waits for company. What a batch cannot take is handed back to be published
-//! alone, by whoever waits for it.
+//! committed the next one fills, so that nobody waits for company (but for some milliseconds in a trial, see `pace`).
+//! What a batch cannot take is handed back to be published alone, by whoever waits for it.
 
 use std::{
     sync::{
@@ -94,6 +94,24 @@ impl Drop for Counted<'_> {
     }
 }
 
+/// Counts an event while it is published alone, and says when it was the last one, however that ends.
+struct Lone<'a>(&'a Group);
+
+impl<'a> Lone<'a> {
+    fn new(group: &'a Group) -> Self {
+        group.alone.fetch_add(1, Ordering::Relaxed);
+        Self(group)
+    }
+}
+
+impl Drop for Lone<'_> {
+    fn drop(&mut self) {
+        if self.0.alone.fetch_sub(1, Ordering::Relaxed) == 1 {
+            self.0.idle.notify_one();
+        }
+    }
+}
+
 impl Group {
     /// Starts the committer of one stream; it ends with the last of its group's owners.
     pub(super) fn start(bus: &Bus, config: &config::Nats, stream: &'static str) -> Arc<Self> {
@@ -164,13 +182,8 @@ impl Group {
 
     /// Runs a publish of one event, counted as such.
     pub(super) async fn alone<T>(&self, publish: impl Future<Output = T>) -> T {
-        let counted = Counted::new(&self.alone);
-        let result = publish.await;
-        drop(counted);
-        if self.is_idle() {
-            self.idle.notify_one();
-        }
-        result
+        let _lone = Lone::new(self);
+        publish.await
     }
 
     /// Whether nobody waits for an acknowledgement of its own.

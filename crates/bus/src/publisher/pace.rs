@@ -13,9 +13,10 @@ use std::{
 use tokio::time::Instant;
 
 /// Fewer that wait are never worth a trial.
-const TRIAL_WAITING_MIN: usize = 16;
-/// Time between the first two trials while callers wait in numbers. A trial holds them up for some milliseconds, so it
-/// doubles, up to a minute, as long as trials say the same.
+const TRIAL_WAITING_MIN: usize = 32;
+/// Time until a trial is repeated that said otherwise than the one before, or nothing, while callers wait in numbers. A
+/// trial holds them up, mostly for some milliseconds, so the time doubles, up to a minute, as long as trials say the
+/// same.
 const TRIAL_EVERY: Duration = Duration::from_secs(5);
 const TRIAL_EVERY_MAX: Duration = Duration::from_mins(1);
 /// So many that batches pay for them wherever they pay at all.
@@ -77,16 +78,15 @@ impl Pace {
     /// In a trial, this many single publishes at one time took this long.
     pub(super) fn singles_took(&self, took: Duration, count: usize) {
         self.single.store(nanos(took) / count.max(1) as u64, Ordering::Relaxed);
-        // One bad moment must not forbid batches for ever.
+        // One bad moment must not forbid batches for ever. Until the trial's batch is seen, the last verdict stands.
         self.batch_fixed.store(0, Ordering::Relaxed);
-        self.batch_from.store(usize::MAX, Ordering::Relaxed);
     }
 
     /// A batch with nothing beside it was committed.
     pub(super) fn batch_took(&self, took: Duration, count: usize) {
         let fixed = nanos(took).saturating_sub(nanos(BATCH_EACH) * count as u64);
         let old = self.batch_fixed.load(Ordering::Relaxed);
-        let fixed = if old == 0 { fixed } else { old - old / 8 + fixed / 8 };
+        let fixed = if old == 0 { fixed } else { old - old / 8 + fixed / 8 }.max(1);
         self.batch_fixed.store(fixed, Ordering::Relaxed);
         self.batch_from.store(self.break_even(fixed), Ordering::Relaxed);
         if old == 0 {

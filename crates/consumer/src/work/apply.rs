@@ -64,7 +64,7 @@ impl<H: Batch + Journal> Work<H> {
             }
         }
         drop(slot);
-        self.done.notify_one();
+        self.done.notify_waiters();
         failures
     }
 

@@ -21,7 +21,7 @@ use crate::{
 pub(crate) const EXAMPLES: &str = "\
 Examples:
   weir dead-letters replay 0199a1c2-7b7e-7c3a-9e6e-0b1f6a3c9d10
-  weir dead-letters replay --group 5f2b1c0d --follow
+  weir dead-letters replay --group 5f2b1c0d9e8a7b6c --follow
   weir dead-letters replay --consumer zapier-dispatcher --since 1d --dry-run
 
 Each dead letter goes to the consumer that gave it up, and to no other.

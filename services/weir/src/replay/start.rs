@@ -22,7 +22,7 @@ Examples:
   weir replay start --status dead_letter --provider c2s --since 2d --dry-run
   weir replay start --status dead_letter --reason timeout --name november-outage --follow
   weir replay start 0199a1c2-7b7e-7c3a-9e6e-0b1f6a3c9d10 --consumer c2s-leads
-  weir replay start --group 5f2b1c0d --rate 20
+  weir replay start --group 5f2b1c0d9e8a7b6c --rate 20
 
 Of an event and its replays one has effects: what is completed is recorded and changes nothing,
 unless --force-effects says so. `weir events list` takes the same filter.";
