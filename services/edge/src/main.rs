@@ -8,9 +8,6 @@ use edge::{Edge, Open};
 use lifecycle::Shutdown;
 use tokio::net::TcpListener;
 
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let settings = config::load(Role::Edge)?;
