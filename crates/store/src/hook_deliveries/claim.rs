@@ -38,7 +38,8 @@ pub struct Claimed {
 /// What the dead process was at is noted as an attempt that was abandoned: the hook may have seen it. It does not count,
 /// for it was no fault of the hook's.
 ///
-/// The database's clock decides: those of replicas may differ.
+/// The database's clock decides: those of replicas may differ. And it is asked here whether the hook takes events: what
+/// was given back with the hook's 410 would be taken by whoever asked before it.
 ///
 /// # Errors
 /// Those of the database.
@@ -52,6 +53,7 @@ pub async fn claim(
             select event_id, claimed_until as abandoned_until from hook_deliveries
             where hook_id = $1 and status = 'pending' and due_at <= statement_timestamp()
                 and (claimed_until is null or claimed_until <= statement_timestamp())
+                and exists (select from hooks where id = $1 and (enabled or disabled_reason = 'unreadable'))
             order by due_at, event_id
             limit 1
             for update skip locked
