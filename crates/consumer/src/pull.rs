@@ -25,8 +25,6 @@ use crate::{
 /// How long one pull waits for events. Short, since a drain waits for the pull in progress: what the server sends for
 /// an abandoned pull would only come again after the acknowledgement wait.
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
-/// How long an event waits for company: a transaction costs as much as some tens of rows, and an fsync.
-const GATHER_MIN: Duration = Duration::from_millis(2);
 /// How long events wait at most to be joined by others while a batch is at work.
 const GATHER_MAX: Duration = Duration::from_millis(20);
 /// Wait after a pull that failed.
@@ -168,9 +166,10 @@ impl<H: Batch + Journal> Pull<H> {
         room
     }
 
-    /// One pull. What comes while a batch is at work, or soon after another event, joins the next batch, which begins
-    /// when that work is done, the batch is full, or twenty milliseconds are over: so there are few transactions where
-    /// events come singly, and as many at one time as `concurrency` allows where they come in crowds.
+    /// One pull. What comes while nothing is at work is a batch at once, so that a lone event never waits for company.
+    /// What comes while a batch is at work joins the next one, which begins when that work is done, the batch is full,
+    /// or twenty milliseconds are over: so there are few transactions where events come one after the other, and as many
+    /// at one time as `concurrency` allows where they come in crowds.
     async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
         // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
         let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
@@ -207,7 +206,7 @@ impl<H: Batch + Journal> Pull<H> {
                 self.hand_on(gathered, &mut room);
                 return Err(anyhow::Error::from_boxed(error));
             }
-            if gathered.len() >= room.num_permits() {
+            if gathered.len() >= room.num_permits() || self.work.is_idle() {
                 self.hand_on(std::mem::take(&mut gathered), &mut room);
             }
         }
@@ -217,8 +216,8 @@ impl<H: Batch + Journal> Pull<H> {
     /// nobody tells the server that we have them.
     async fn gathering(&self, since: Instant) {
         let mut done = pin!(self.work.done.notified());
+        // From here on, so that what ends before it is waited for is not missed.
         done.as_mut().enable();
-        tokio::time::sleep_until(since + GATHER_MIN).await;
         if !self.work.is_idle() {
             tokio::time::timeout_at(since + GATHER_MAX, done).await.ok();
         }
