@@ -11,12 +11,14 @@ pub use lead::{Customer, Lead};
 
 use std::borrow::Cow;
 
-use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 use time::OffsetDateTime;
 
-use crate::{Code, code, json};
+use crate::{
+    Code, code,
+    json::{self, Member, text},
+};
 
 /// What happened to a lead. C2S has two vocabularies for it, and often sends none.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -128,29 +130,32 @@ pub fn events(body: &str) -> Result<impl Iterator<Item = Result<LeadEvent<'_>, R
         return Err(code::MALFORMED);
     }
     let whole: &RawValue = serde_json::from_str(body).map_err(|_| code::MALFORMED)?;
-    let elements: Vec<&RawValue> = match whole.get().as_bytes().first() {
-        Some(b'[') => serde_json::from_str(whole.get()).map_err(|_| code::MALFORMED)?,
-        Some(b'{') => vec![whole],
+    let whole = whole.get();
+    let one = match whole.as_bytes().first() {
+        Some(b'[') => None,
+        Some(b'{') => Some(whole),
         _ => return Err(code::UNEXPECTED_SHAPE),
     };
-    Ok(elements.into_iter().flat_map(|element| events_of(element.get())))
+    Ok(one.into_iter().chain(json::elements(whole)).flat_map(events_of))
 }
 
 /// The event of one object; several when its `data` is an array that holds any.
-fn events_of<'a>(body: &'a str) -> impl Iterator<Item = Result<LeadEvent<'a>, Rejected<'a>>> {
-    let outer = serde_json::from_str::<Outer<'a>>(body).ok();
-    let action = outer.as_ref().and_then(Outer::hook_action);
-    let several =
-        outer.as_ref().and_then(|outer| serde_json::from_str::<Vec<&'a RawValue>>(outer.data?.get()).ok());
+fn events_of(body: &str) -> impl Iterator<Item = Result<LeadEvent<'_>, Rejected<'_>>> {
+    let outer = object(body, ["hook_action", "lead", "data"]);
+    let [action, _, data] = outer.unwrap_or_default();
+    let action = text(action);
     // The event's bytes, and the lead inside them.
-    let leads: Vec<(&'a str, Option<&'a str>)> = match (&outer, several) {
-        (Some(_), Some(leads)) if !leads.is_empty() => {
-            leads.into_iter().map(|lead| (lead.get(), Some(lead.get()))).collect()
+    let one = match outer {
+        // Inside forms C and D; `null` or a word there is no envelope.
+        Some([_, lead, data]) => {
+            let mut inner = [lead, data].into_iter().flatten().filter(|inner| inner.starts_with('{'));
+            Some(inner.next().unwrap_or(body))
         }
-        (Some(outer), _) => vec![(body, Some(outer.inner().map_or(body, RawValue::get)))],
-        (None, _) => vec![(body, None)],
+        None => None,
     };
-    leads.into_iter().map(move |(body, lead)| match lead {
+    let mut several = json::elements(data.unwrap_or_default()).peekable();
+    let one = several.peek().is_none().then_some((body, one));
+    one.into_iter().chain(several.map(|lead| (lead, Some(lead)))).map(move |(body, lead)| match lead {
         Some(lead) => event(body, lead, action.clone()),
         None => Err(Rejected { body, code: code::UNEXPECTED_SHAPE, lead_id: None }),
     })
@@ -158,86 +163,31 @@ fn events_of<'a>(body: &'a str) -> impl Iterator<Item = Result<LeadEvent<'a>, Re
 
 fn event<'a>(body: &'a str, lead: &str, outer_action: Option<String>) -> Result<LeadEvent<'a>, Rejected<'a>> {
     let reject = |code, lead_id| Rejected { body, code, lead_id };
-    let lead: Head<'_> = serde_json::from_str(lead).map_err(|_| reject(code::UNEXPECTED_SHAPE, None))?;
-    let lead_id = lead.id.and_then(Scalar::into_text).ok_or_else(|| reject(code::MISSING_ID, None))?;
-    let updated_at = match lead.attributes.and_then(|attributes| attributes.updated_at) {
-        Some(Scalar::Text(text)) if !text.trim().is_empty() => parse_instant(&text),
-        None | Some(Scalar::Text(_)) => return Err(reject(code::MISSING_UPDATED_AT, Some(lead_id))),
-        Some(_) => Err(InvalidInstant),
+    let strange = || reject(code::UNEXPECTED_SHAPE, None);
+    let [id, hook_action, attributes] =
+        object(lead, ["id", "hook_action", "attributes"]).ok_or_else(strange)?;
+    let [updated_at] = match attributes {
+        Some(attributes) => object(attributes, ["updated_at"]).ok_or_else(strange)?,
+        None => [None],
+    };
+    let lead_id = text(id).ok_or_else(|| reject(code::MISSING_ID, None))?;
+    let updated_at = match updated_at.map(json::unquoted) {
+        None => return Err(reject(code::MISSING_UPDATED_AT, Some(lead_id))),
+        Some(Some(blank)) if blank.trim().is_empty() => {
+            return Err(reject(code::MISSING_UPDATED_AT, Some(lead_id)));
+        }
+        Some(Some(instant)) => parse_instant(&instant),
+        Some(None) => Err(InvalidInstant),
     };
     let updated_at =
         updated_at.map_err(|InvalidInstant| reject(code::INVALID_UPDATED_AT, Some(lead_id.clone())))?;
-    let hook_action = outer_action.or_else(|| lead.hook_action.and_then(Scalar::into_text));
-    Ok(LeadEvent { body, lead_id, updated_at, hook_action })
+    Ok(LeadEvent { body, lead_id, updated_at, hook_action: outer_action.or_else(|| text(hook_action)) })
 }
 
-/// The part of a body that says where the lead is.
-#[derive(Deserialize)]
-struct Outer<'a> {
-    #[serde(borrow, default)]
-    hook_action: Option<Scalar<'a>>,
-    #[serde(borrow, default)]
-    lead: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    data: Option<&'a RawValue>,
-}
-
-impl<'a> Outer<'a> {
-    fn hook_action(&self) -> Option<String> {
-        self.hook_action.clone().and_then(Scalar::into_text)
-    }
-
-    /// The lead inside forms C and D; `null` or a word there is no envelope.
-    fn inner(&self) -> Option<&'a RawValue> {
-        [self.lead, self.data].into_iter().flatten().find(|inner| inner.get().starts_with('{'))
-    }
-}
-
-/// The part of a lead that the edge reads.
-#[derive(Deserialize)]
-struct Head<'a> {
-    #[serde(borrow, default)]
-    id: Option<Scalar<'a>>,
-    #[serde(borrow, default)]
-    hook_action: Option<Scalar<'a>>,
-    #[serde(borrow, default)]
-    attributes: Option<HeadAttributes<'a>>,
-}
-
-#[derive(Deserialize)]
-struct HeadAttributes<'a> {
-    #[serde(borrow, default)]
-    updated_at: Option<Scalar<'a>>,
-}
-
-/// Text where the provider keeps its word, anything else where it does not. A number stays as it is written: as a number
-/// of ours, two long ids could be one (`long_numbers_are_different_ids`).
-#[derive(Debug, Clone)]
-enum Scalar<'a> {
-    Text(String),
-    Number(&'a str),
-    Other,
-}
-
-impl<'de: 'a, 'a> Deserialize<'de> for Scalar<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'a RawValue>::deserialize(deserializer)?.get();
-        Ok(match raw.as_bytes().first() {
-            Some(b'"') => serde_json::from_str(raw).map_or(Self::Other, Self::Text),
-            Some(b'-' | b'0'..=b'9') => Self::Number(raw),
-            _ => Self::Other,
-        })
-    }
-}
-
-impl Scalar<'_> {
-    fn into_text(self) -> Option<String> {
-        match self {
-            Self::Text(text) if !text.trim().is_empty() => Some(text),
-            Self::Number(number) => Some(number.to_owned()),
-            Self::Text(_) | Self::Other => None,
-        }
-    }
+/// Members of what must be an object in which none of them stands twice. A number stays as it is written: as a number of
+/// ours, two long ids could be one (`long_numbers_are_different_ids`).
+fn object<'a, const N: usize>(body: &'a str, names: [&str; N]) -> Option<[Member<'a>; N]> {
+    json::named(body, names).filter(|_| body.starts_with('{'))
 }
 
 #[cfg(test)]

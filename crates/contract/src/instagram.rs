@@ -10,13 +10,13 @@ pub mod payload;
 pub use action::{Action, Channel};
 pub use field::Field;
 
-use std::collections::BTreeSet;
-
-use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use crate::{Code, code, json};
-use meaning::{Meaning, Members, Raw, part, text};
+use crate::{
+    Code, code,
+    json::{self, Member, text},
+};
+use meaning::{Meaning, part};
 
 /// The only object whose events we understand; others are stored as they come.
 const OBJECT: &str = "instagram";
@@ -96,35 +96,16 @@ pub fn events(body: &str) -> Result<impl Iterator<Item = Result<Event<'_>, Rejec
 
 type Events<'a> = Box<dyn Iterator<Item = Result<Event<'a>, Rejected<'a>>> + 'a>;
 
-/// `{"object":…,"entry":[…]}`.
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default)]
-    object: Raw<'a>,
-    #[serde(borrow, default)]
-    entry: Raw<'a>,
-}
-
 /// One element of `entry[]`.
-#[derive(Default)]
 struct Entry<'a> {
-    id: Raw<'a>,
-    time: Raw<'a>,
+    id: Member<'a>,
+    time: Member<'a>,
     /// `changes`, `messaging`, `standby`.
-    lists: [Raw<'a>; 3],
-    field: Raw<'a>,
-    value: Raw<'a>,
+    lists: [Member<'a>; 3],
+    field: Member<'a>,
+    value: Member<'a>,
     /// It has a member that is new to us and not empty.
     is_strange: bool,
-}
-
-/// One element of `changes[]`.
-#[derive(Deserialize)]
-struct Change<'a> {
-    #[serde(borrow, default)]
-    field: Raw<'a>,
-    #[serde(borrow, default)]
-    value: Raw<'a>,
 }
 
 /// What the events of one entry share.
@@ -138,12 +119,12 @@ struct Context {
 }
 
 fn of_envelope(body: &str) -> Events<'_> {
-    let envelope: Envelope<'_> = match part(body) {
-        Ok(envelope) => envelope,
+    let [object, entries] = match part(body, ["object", "entry"]) {
+        Ok(members) => members,
         Err(code) => return rejected(body, code),
     };
-    let object = text(envelope.object);
-    let Some(entries) = envelope.entry.map(RawValue::get).filter(|entry| entry.starts_with('[')) else {
+    let object = text(object);
+    let Some(entries) = entries.filter(|entries| entries.starts_with('[')) else {
         let context = Context { object, ..Context::default() };
         return one(context.event(body, Channel::Delivery, Meaning::of_nothing(body)));
     };
@@ -158,7 +139,7 @@ fn of_entry(body: &str, object: Option<String>) -> Events<'_> {
     };
     let context = Context::of(&entry, object);
     // What is not one of the lists is kept with the whole entry, beside what they hold.
-    let is_list = |list: Raw<'_>| list.is_some_and(|list| list.get().starts_with('['));
+    let is_list = |list: Member<'_>| list.is_some_and(|list| list.starts_with('['));
     let is_whole = entry.is_strange
         || entry.value.is_some()
         || entry.lists.iter().any(|list| list.is_some() && !is_list(*list))
@@ -169,7 +150,7 @@ fn of_entry(body: &str, object: Option<String>) -> Events<'_> {
     };
     let items = CHANNELS.into_iter().zip(entry.lists).flat_map(move |(channel, list)| {
         let context = context.clone();
-        let elements = json::elements(list.map_or("", RawValue::get));
+        let elements = json::elements(list.unwrap_or_default());
         elements.map(move |element| context.item(element, channel))
     });
     Box::new(whole.into_iter().chain(items))
@@ -179,36 +160,21 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// As [`part`].
     fn of(body: &'a str) -> Result<Self, Code> {
-        let Members(members) = part(body)?;
-        let (mut entry, mut seen) = (Self::default(), BTreeSet::new());
-        for (name, value) in &members {
-            let [changes, messaging, standby] = &mut entry.lists;
-            let member = match name.as_str() {
-                "id" => &mut entry.id,
-                "time" => &mut entry.time,
-                "changes" => changes,
-                "messaging" => messaging,
-                "standby" => standby,
-                "field" => &mut entry.field,
-                "value" => &mut entry.value,
-                other => {
-                    let is_content = value.get().starts_with(['[', '{']) && !is_empty(value);
-                    entry.is_strange |= is_content && !ABOUT_ENTRY.contains(&other);
-                    continue;
-                }
-            };
-            if !seen.insert(name) {
-                return Err(code::MALFORMED);
-            }
-            *member = Some(*value).filter(|value| value.get() != "null");
-        }
-        Ok(entry)
+        const NAMES: [&str; 7] = ["id", "time", "changes", "messaging", "standby", "field", "value"];
+        let [id, time, changes, messaging, standby, field, value] = part(body, NAMES)?;
+        let is_strange = json::members(body).any(|(quoted, value)| {
+            let is_known = |name: &str| NAMES.contains(&name) || ABOUT_ENTRY.contains(&name);
+            value.starts_with(['[', '{'])
+                && !is_empty(value)
+                && !json::unquoted(quoted).is_some_and(|name| is_known(&name))
+        });
+        Ok(Self { id, time, lists: [changes, messaging, standby], field, value, is_strange })
     }
 }
 
 /// Whether a list or an object holds nothing.
-fn is_empty(value: &RawValue) -> bool {
-    value.get().bytes().skip(1).all(|byte| byte.is_ascii_whitespace() || matches!(byte, b']' | b'}'))
+fn is_empty(value: &str) -> bool {
+    value.bytes().skip(1).all(|byte| byte.is_ascii_whitespace() || matches!(byte, b']' | b'}'))
 }
 
 impl Context {
@@ -224,7 +190,7 @@ impl Context {
     fn item<'a>(&self, body: &'a str, channel: Channel) -> Result<Event<'a>, Rejected<'a>> {
         let reject = |code| Rejected { body, code };
         if channel == Channel::Changes {
-            let Change { field, value } = part(body).map_err(reject)?;
+            let [field, value] = part(body, ["field", "value"]).map_err(reject)?;
             return self.change(body, channel, field, value);
         }
         let meaning = Meaning::of_item(body, None, self.entry_id.as_deref()).map_err(reject)?;
@@ -235,8 +201,8 @@ impl Context {
         &self,
         body: &'a str,
         channel: Channel,
-        field: Raw<'a>,
-        value: Raw<'a>,
+        field: Member<'a>,
+        value: Member<'a>,
     ) -> Result<Event<'a>, Rejected<'a>> {
         let meaning = Meaning::of_change(text(field), value, self.entry_id.as_deref());
         self.event(body, channel, meaning.map_err(|code| Rejected { body, code })?)
