@@ -67,6 +67,7 @@ pub fn init(
         .with(tracer.as_ref().map(|provider| traces::layer(provider, service)))
         .with(logger.as_ref().map(|provider| logs::export_layer(provider, log)).transpose()?)
         .with(logs::output_layer(log)?)
+        .with(tracer.is_none().then(logs::without_traces))
         .try_init()
         .context("telemetry is already set up in this process")?;
 

@@ -19,11 +19,18 @@ pub(crate) async fn answer(
 ) -> Response<Body> {
     match ingest.handshake(&peer, &request) {
         Ok(response) => {
-            info!(parent: &exchange.span, provider = ingest.provider.name, "handshake answered");
+            let (id, route) = (exchange.id, exchange.route());
+            info!(
+                parent: &exchange.span,
+                weir.delivery.id = %id,
+                http.route = route,
+                provider = ingest.provider.name,
+                "handshake answered"
+            );
             response
         }
         Err(refusal) => {
-            ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange.span);
+            ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange);
             refusal.into_response(exchange.id)
         }
     }

@@ -2,18 +2,19 @@
 
 mod observe;
 
-use std::sync::Arc;
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     Extension, Router,
     body::Body,
     extract::{Request, State},
     http::{HeaderValue, Response},
-    middleware::{self, Next},
+    middleware,
     routing::{get, post},
 };
 use bus::Publisher;
 use lifecycle::Shutdown;
+use tower::Service as _;
 use uuid::Uuid;
 
 pub(crate) use observe::Exchange;
@@ -76,24 +77,22 @@ pub(crate) fn private(probes: Router) -> Router {
     outermost(probes.fallback(async |Extension(RequestId(id))| Refusal::NotFound.into_response(id)))
 }
 
-/// Gives every request its id, and every answer too.
 fn outermost(router: Router) -> Router {
-    router
-        .method_not_allowed_fallback(async |Extension(RequestId(id))| {
-            Refusal::MethodNotAllowed.into_response(id)
-        })
-        .layer(middleware::from_fn(identify))
+    router.method_not_allowed_fallback(async |Extension(RequestId(id))| {
+        Refusal::MethodNotAllowed.into_response(id)
+    })
 }
 
-async fn identify(mut request: Request, next: Next) -> Response<Body> {
+/// Gives a request its id, and its answer too. No layer of the router's: each one costs every delivery its boxes.
+pub(crate) async fn answer(mut router: Router, mut request: Request) -> Result<Response<Body>, Infallible> {
     let id = Uuid::now_v7();
     request.extensions_mut().insert(RequestId(id));
-    let mut response = next.run(request).await;
+    let mut response = router.call(request).await?;
     let mut text = Uuid::encode_buffer();
     if let Ok(value) = HeaderValue::from_str(id.hyphenated().encode_lower(&mut text)) {
         response.headers_mut().insert(REQUEST_ID, value);
     }
-    response
+    Ok(response)
 }
 
 async fn not_found(State(app): State<Arc<App>>, Extension(exchange): Extension<Exchange>) -> Response<Body> {
@@ -108,6 +107,6 @@ async fn method_not_allowed(
 }
 
 fn refuse(app: &App, exchange: &Exchange, refusal: Refusal) -> Response<Body> {
-    app.refusals.note(NO_PROVIDER, &refusal, &exchange.span);
+    app.refusals.note(NO_PROVIDER, &refusal, exchange);
     refusal.into_response(exchange.id)
 }

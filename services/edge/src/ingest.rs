@@ -46,7 +46,7 @@ pub(crate) async fn receive(
     match ingest.delivery(&exchange, &peer, path_secret.as_deref(), request).await {
         Ok(response) => response,
         Err(refusal) => {
-            ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange.span);
+            ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange);
             peer.expect_more_than_was_read();
             refusal.into_response(exchange.id)
         }
@@ -77,9 +77,9 @@ impl Ingest {
         }
         if let Some(streaming) = provider.provider.streaming() {
             let standing = admitted.standing;
-            return self
-                .stream(streaming, Begun { exchange, head, verdict, received_at, standing }, body)
-                .await;
+            // On the heap, as whatever is large and rare on this way: every delivery would carry its room.
+            let begun = Begun { exchange, head, verdict, received_at, standing };
+            return Box::pin(self.stream(streaming, begun, body)).await;
         }
         let (limit, timeout) = (provider.body_max_bytes, provider.body_timeout);
         // Its room is given back when everything is published: until then the events share its memory.
@@ -97,11 +97,12 @@ impl Ingest {
             return Err(Refusal::TooManyEvents { limit_events: provider.events_max });
         }
         let delivery = Delivery { id: exchange.id, source: self.source, received_at };
-        self.publish(delivery, drafts, standing).instrument(exchange.span.clone()).await
+        self.publish(exchange, delivery, drafts, standing).instrument(exchange.span.clone()).await
     }
 
     async fn publish(
         &self,
+        exchange: &Exchange,
         delivery: Delivery,
         drafts: Vec<Draft>,
         standing: Standing,
@@ -115,6 +116,8 @@ impl Ingest {
             .map_err(Refusal::NotDurable)?;
         app.metrics.tally(provider.name, &tally);
         debug!(
+            weir.delivery.id = %exchange.id,
+            http.route = exchange.route(),
             provider = provider.name,
             received = tally.received,
             processed = tally.processed,
@@ -152,5 +155,21 @@ impl Exchange {
         } else if let Err(error) = self.span.set_parent(inbound.clone()) {
             debug!(%error, "the sender's trace is not continued");
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn room_of<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// Every connection with a delivery in flight has this on the heap, and each delivery is moved there.
+    #[test]
+    fn a_delivery_in_flight_takes_little_room() {
+        let bytes = room_of(receive);
+        assert!(bytes <= 5 * 1024, "{bytes}");
     }
 }

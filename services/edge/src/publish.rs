@@ -29,25 +29,32 @@ pub(crate) async fn publish(
     delivery: Delivery,
     drafts: Vec<Draft>,
 ) -> Result<Tally, PublishError> {
+    let one = |draft| one(publisher, provider, delivery, draft);
     let mut tally = Tally { received: drafts.len(), ..Tally::default() };
-    let publishing = drafts.into_iter().map(async |draft| {
-        let draft = fitting(draft, provider.event_max_bytes);
-        let rejected = draft.rejected;
-        let receipt = publisher.publish(event(draft, provider, delivery)).await?;
-        Ok::<_, PublishError>((rejected, receipt))
-    });
-    if publishing.len() == 1 {
+    if drafts.len() == 1 {
         // Most deliveries bring one event, which needs nothing to keep several in order.
-        for published in publishing {
-            tally.count(published.await?);
+        for draft in drafts {
+            tally.count(one(draft).await?);
         }
         return Ok(tally);
     }
-    let mut publishing = stream::iter(publishing).buffered(CONCURRENCY);
+    let mut publishing = Box::pin(stream::iter(drafts.into_iter().map(one)).buffered(CONCURRENCY));
     while let Some(published) = publishing.try_next().await? {
         tally.count(published);
     }
     Ok(tally)
+}
+
+async fn one(
+    publisher: &Publisher,
+    provider: &Registered,
+    delivery: Delivery,
+    draft: Draft,
+) -> Result<(Option<Code>, Receipt), PublishError> {
+    let draft = fitting(draft, provider.event_max_bytes);
+    let rejected = draft.rejected;
+    let receipt = publisher.publish(event(draft, provider, delivery)).await?;
+    Ok((rejected, receipt))
 }
 
 impl Tally {

@@ -9,9 +9,9 @@ use std::{
 
 use contract::Code;
 use tokio::time::Instant;
-use tracing::{Level, Span, debug, error, warn};
+use tracing::{Level, debug, error, warn};
 
-use crate::{error::Refusal, metrics::Metrics};
+use crate::{error::Refusal, http::Exchange, metrics::Metrics};
 
 /// One line per provider and code in this time; it says how many it stands for.
 const QUIET: Duration = Duration::from_secs(10);
@@ -33,19 +33,22 @@ impl Refusals {
         Self { metrics, windows: Mutex::default() }
     }
 
-    pub(crate) fn note(&self, provider: &'static str, refusal: &Refusal, span: &Span) {
+    pub(crate) fn note(&self, provider: &'static str, refusal: &Refusal, exchange: &Exchange) {
         let (status, code) = refusal.parts();
         self.metrics.refused(provider, code);
         let Some(suppressed) = self.due(provider, code) else { return };
-        let (status, cause) = (status.as_u16(), refusal as &dyn Error);
+        let (status, code, cause) = (status.as_u16(), code.as_str(), refusal as &dyn Error);
+        let (span, id, route) = (&exchange.span, exchange.id, exchange.route());
         match refusal.level() {
             Level::ERROR => {
-                error!(parent: span, provider, code = code.as_str(), status, suppressed, error = cause, "request failed");
+                error!(parent: span, weir.delivery.id = %id, http.route = route, provider, code, status, suppressed, error = cause, "request failed");
             }
             Level::WARN => {
-                warn!(parent: span, provider, code = code.as_str(), status, suppressed, "request refused");
+                warn!(parent: span, weir.delivery.id = %id, http.route = route, provider, code, status, suppressed, "request refused");
             }
-            _ => debug!(parent: span, provider, code = code.as_str(), status, suppressed, "request refused"),
+            _ => {
+                debug!(parent: span, weir.delivery.id = %id, http.route = route, provider, code, status, suppressed, "request refused");
+            }
         }
     }
 

@@ -155,6 +155,8 @@ impl Ingest {
         app.metrics.body(provider.name, source.taken());
         app.metrics.tally(provider.name, &tally);
         debug!(
+            weir.delivery.id = %begun.exchange.id,
+            http.route = begun.exchange.route(),
             provider = provider.name,
             events = tally.received,
             processed = tally.processed,

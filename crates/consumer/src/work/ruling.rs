@@ -91,20 +91,21 @@ impl<H: Batch + Journal> Work<H> {
 pub(super) fn give_back(message: &Message, code: Code) -> Ruling {
     if message.is_last_delivery() {
         // The server's max-deliver advisory names it, and the dead letter recorder takes it from there.
-        warn!(event.id = %message.envelope.id, sequence = message.sequence, "event left without a verdict after its last delivery");
+        warn!(event.id = %message.envelope.id, consumer = message.consumer, sequence = message.sequence, "event left without a verdict after its last delivery");
     }
     // Not before our own last pull has expired, or it would come straight back to us.
     Ruling::Retry { delay: PULL_EXPIRES * 2, code }
 }
 
 fn log(message: &Message, outcome: Outcome<'_>) {
+    let Message { consumer, sequence, attempt, .. } = message;
     let id = message.envelope.id;
     match outcome {
         Outcome::Failed { code, error } => {
-            debug!(event.id = %id, attempt = message.attempt, code = code.as_str(), error, "attempt failed");
+            debug!(event.id = %id, consumer, sequence, attempt, code = code.as_str(), error, "attempt failed");
         }
         Outcome::Dead { code, error } => {
-            warn!(event.id = %id, attempt = message.attempt, code = code.as_str(), error, "event is dead");
+            warn!(event.id = %id, consumer, sequence, attempt, code = code.as_str(), error, "event is dead");
         }
     }
 }

@@ -28,6 +28,14 @@ pub(crate) struct Exchange {
     pub(crate) span: Span,
     /// The sender's trace context, if it sent one that can be read.
     pub(crate) inbound: Option<Context>,
+    route: Option<MatchedPath>,
+}
+
+impl Exchange {
+    /// The template of the path, never the path: that may hold a secret.
+    pub(crate) fn route(&self) -> Option<&str> {
+        self.route.as_ref().map(MatchedPath::as_str)
+    }
 }
 
 pub(super) async fn observe(
@@ -39,21 +47,20 @@ pub(super) async fn observe(
     let started = Instant::now();
     let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
     let method = method(request.method());
-    // The template, never the path: the path may hold a secret.
-    let route = route.map(|route| route.as_str().to_owned());
     let inbound = request
         .headers()
         .contains_key(TRACEPARENT)
         .then(|| telemetry::propagation::from_http(request.headers()))
         .filter(|context| context.span().span_context().is_valid());
-    let exchange = Exchange { id, span: span(method, route.as_deref(), id), inbound };
-    let span = exchange.span.clone();
+    let path = route.as_ref().map(MatchedPath::as_str);
+    let span = span(method, path, id);
+    let exchange = Exchange { id, span: span.clone(), inbound, route: route.clone() };
     request.extensions_mut().insert(exchange);
     let active = app.metrics.enter(method);
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
     let response = handled.unwrap_or_else(|_| {
         // The panic hook has written where; here is which request it was.
-        error!(parent: &span, "request handler panicked");
+        error!(parent: &span, weir.delivery.id = %id, "request handler panicked");
         Refusal::Internal.into_response(id)
     });
     drop(active);
@@ -62,16 +69,16 @@ pub(super) async fn observe(
     if status.is_server_error() {
         span.record("otel.status_code", "ERROR").record("error.type", status.as_str());
     }
+    let route = route.map(|route| route.as_str().to_owned());
     app.metrics.answered(method, route, status.as_u16(), started.elapsed());
     response
 }
 
 fn span(method: &'static str, route: Option<&str>, id: Uuid) -> Span {
-    let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
     info_span!(
         parent: None,
         "edge.ingest",
-        otel.name = name,
+        otel.name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}")),
         otel.kind = "server",
         otel.status_code = field::Empty,
         error.type = field::Empty,

@@ -20,11 +20,10 @@ use tokio::{
 };
 use tokio_io_timeout::TimeoutStream;
 use tokio_util::sync::CancellationToken;
-use tower::Service as _;
 use tracing::debug;
 
 use super::{Peer, Server};
-use crate::{certificate, metrics::NO_PROVIDER};
+use crate::{certificate, http, metrics::NO_PROVIDER};
 
 /// The smallest buffer that hyper takes.
 const BUFFER_MIN: usize = 8 * 1024;
@@ -80,7 +79,7 @@ impl Server {
         let service = service_fn(move |request: hyper::Request<Incoming>| {
             let mut request: Request = request.map(Body::new);
             request.extensions_mut().insert(peer.clone());
-            Box::pin(router.clone().call(request))
+            Box::pin(http::answer(router.clone(), request))
         });
         let protocol = self.protocol(keep_alive);
         let mut io = TimeoutStream::new(io);
