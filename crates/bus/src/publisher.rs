@@ -136,9 +136,9 @@ impl Publisher {
     ///
     /// # Errors
     /// See [`PublishError`].
-    pub async fn publish(&self, event: Event) -> Result<Receipt, PublishError> {
+    pub fn publish(&self, event: Event) -> impl Future<Output = Result<Receipt, PublishError>> + Send {
         let span = span(&event);
-        self.publish_in(span, event).await
+        self.publish_in(span, event)
     }
 
     /// The same, in a span that is linked to the trace of `original`: for what is published again.
@@ -154,7 +154,7 @@ impl Publisher {
     async fn publish_in(&self, span: Span, event: Event) -> Result<Receipt, PublishError> {
         let started = Instant::now();
         let stream = event.stream;
-        let result = self.publish_by(event, started + self.timeout, &span).instrument(span.clone()).await;
+        let result = self.publish_by(&event, started + self.timeout, &span).instrument(span.clone()).await;
         let outcome = match &result {
             Ok(Receipt { duplicate: false, .. }) => "stored",
             Ok(Receipt { duplicate: true, .. }) => "duplicate",
@@ -173,7 +173,7 @@ impl Publisher {
 
     async fn publish_by(
         &self,
-        event: Event,
+        event: &Event,
         deadline: Instant,
         span: &Span,
     ) -> Result<Receipt, PublishError> {
@@ -185,7 +185,7 @@ impl Publisher {
         let group = self.group(event.stream);
         let _counted = group.enter();
         if !group.takes(&event.envelope.dedup_key, size) {
-            let alone = Alone { event: &event, span, size, deadline, may_be_stored: false };
+            let alone = Alone { event, span, size, deadline, may_be_stored: false };
             return group.alone(Box::pin(self.publish_alone(alone, Some(headers)))).await;
         }
         let payload = event.payload.clone();
@@ -193,7 +193,7 @@ impl Publisher {
         match group.join(message, size, deadline).await {
             Joined::Stored { sequence } => Ok(Receipt { sequence, duplicate: false }),
             Joined::Alone { may_be_stored, look: _look } => {
-                let alone = Alone { event: &event, span, size, deadline, may_be_stored };
+                let alone = Alone { event, span, size, deadline, may_be_stored };
                 group.alone(Box::pin(self.publish_alone(alone, None))).await
             }
         }

@@ -57,47 +57,31 @@ pub(super) async fn commit(
     for (number, Message { subject, mut headers, payload }) in (1..).zip(messages) {
         headers.insert(NATS_BATCH_ID, id.as_str());
         headers.insert(NATS_BATCH_SEQUENCE, number.to_string().as_str());
-        if number == size {
-            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
-            let answer = ask(bus, subject, headers, payload, timeout).await?;
-            // Never straight into an acknowledgement: an error reads as one of sequence 0.
-            return match serde_json::from_slice(&answer) {
-                Ok(Response::<PublishAck>::Ok(ack)) if ack.batch_size == Some(size) => {
-                    Ok(ack.sequence + 1 - size)
-                }
-                Ok(Response::Err { error }) => Err(refused(error.error_code())),
-                _ => Err(Failed::Unanswered),
-            };
-        }
         if number == 1 {
             headers.insert(NATS_EXPECTED_STREAM, stream);
-            // Asked for its answer to learn at once that batches are refused; empty is yes.
-            let answer = ask(bus, subject, headers, payload, timeout).await?;
-            if !answer.is_empty() {
-                return Err(match serde_json::from_slice(&answer) {
-                    Ok(Response::<PublishAck>::Err { error }) => refused(error.error_code()),
-                    // A server that knows nothing of batches has stored it as any other message.
-                    _ => Failed::Unanswered,
-                });
-            }
-        } else {
-            let sent = bus.client().publish_with_headers(subject, headers, payload).await;
-            sent.map_err(|_| Failed::Unanswered)?;
         }
+        if number == size {
+            headers.insert(NATS_BATCH_COMMIT, NATS_BATCH_COMMIT_FINAL);
+            let request = Request::new().headers(headers).payload(payload).timeout(Some(timeout));
+            let answer = bus.client().send_request(subject, request).await.map_err(|_| Failed::Unanswered)?;
+            return committed(&answer.payload, size);
+        }
+        // Only the last one is answered, for all of them: whether the stream takes batches at all is said there, too.
+        let sent = bus.client().publish_with_headers(subject, headers, payload).await;
+        sent.map_err(|_| Failed::Unanswered)?;
     }
     Err(Failed::Refused)
 }
 
-async fn ask(
-    bus: &Bus,
-    subject: Subject,
-    headers: HeaderMap,
-    payload: Bytes,
-    timeout: Duration,
-) -> Result<Bytes, Failed> {
-    let request = Request::new().headers(headers).payload(payload).timeout(Some(timeout));
-    let answer = bus.client().send_request(subject, request).await;
-    answer.map(|message| message.payload).map_err(|_| Failed::Unanswered)
+/// The sequence of the first of `size` messages.
+fn committed(answer: &[u8], size: u64) -> Result<u64, Failed> {
+    // Never straight into an acknowledgement: an error reads as one of sequence 0. Nor is one without the batch's size
+    // an answer: a server that knows nothing of batches has stored each message as any other.
+    match serde_json::from_slice(answer) {
+        Ok(Response::<PublishAck>::Ok(ack)) if ack.batch_size == Some(size) => Ok(ack.sequence + 1 - size),
+        Ok(Response::Err { error }) => Err(refused(error.error_code())),
+        _ => Err(Failed::Unanswered),
+    }
 }
 
 fn refused(code: ErrorCode) -> Failed {

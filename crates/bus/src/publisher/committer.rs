@@ -1,12 +1,10 @@
 //! The batches of one stream: what waits becomes a batch, is committed, and everybody in it hears of it.
 
 use std::{
-    collections::HashSet,
     sync::{Arc, Weak, atomic::Ordering},
     time::Duration,
 };
 
-use async_nats::header::NATS_MESSAGE_ID;
 use contract::metric;
 use opentelemetry::{KeyValue, metrics::Histogram};
 use tokio::{sync::mpsc, time::Instant};
@@ -17,9 +15,10 @@ use super::{
 };
 use crate::Bus;
 
-/// Events that a trial takes at least, half of them for each way, and at most for the single way.
+/// Events that a trial takes at least, half of them for each way, and at most for the single way: so many that a busy
+/// processor, which may keep each of them waiting for some milliseconds, does not look like a slow disk, or hide one.
 const TRIAL_MIN: usize = 24;
-const TRIAL_SINGLES_MAX: usize = 16;
+const TRIAL_SINGLES_MAX: usize = 64;
 /// How long a trial waits for single publishes, those before it and its own: everybody else waits meanwhile.
 const TRIAL_WAIT_MAX: Duration = Duration::from_millis(100);
 /// How often a trial waits for the single publishes before it. Between two waits, whoever joined is committed as a
@@ -104,16 +103,13 @@ impl Committer {
             return idle;
         }
         let batch = events.split_off((events.len() / 2).min(TRIAL_SINGLES_MAX));
-        let count = events.len();
-        let (look, mut looked) = mpsc::channel(1);
-        let started = Instant::now();
-        for event in events {
-            event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
+        // Two by themselves, of which the slower one met with something else, and the others at one time.
+        let mut one = wait_max;
+        for event in events.drain(..2) {
+            one = one.min(singly([event], wait_max).await);
         }
-        drop(look);
-        // Those that take longer take at least so long.
-        tokio::time::timeout(wait_max, looked.recv()).await.ok();
-        group.pace.singles_took(started.elapsed(), count);
+        let count = events.len();
+        group.pace.singles_took(one, singly(events, wait_max).await, count);
         self.batches(group, batch, true).await;
         true
     }
@@ -137,28 +133,17 @@ impl Committer {
     }
 
     async fn batch(&self, group: &Group, events: Vec<Waiting>, is_trial: bool) {
-        // One key twice would reject the batch; the second one goes alone, after it, and hears that it is a duplicate.
-        let mut keys = HashSet::with_capacity(events.len());
-        let (mut messages, mut waiting, mut repeats) = (Vec::new(), Vec::new(), Vec::new());
-        for Waiting { message, done, .. } in events {
-            let key = message.headers.get(NATS_MESSAGE_ID).map(|key| key.as_str().to_owned());
-            if key.is_none_or(|key| keys.insert(key)) {
-                messages.push(message);
-                waiting.push(done);
-            } else {
-                repeats.push(done);
-            }
-        }
-        let count = messages.len();
+        let count = events.len();
         if count < 2 || !self.bus.is_connected() {
-            for done in waiting.into_iter().chain(repeats) {
+            for Waiting { done, .. } in events {
                 done.send(Joined::Alone { may_be_stored: false, look: None }).ok();
             }
             return;
         }
+        let (messages, waiting): (Vec<_>, Vec<_>) =
+            events.into_iter().map(|Waiting { message, done, .. }| (message, done)).unzip();
         let tells = is_trial || group.is_idle();
         let started = Instant::now();
-        // Each of its two answers may take half of the time.
         let committing = atomic::commit(&self.bus, self.stream, messages, self.timeout);
         let result = tokio::time::timeout(self.timeout, committing).await.unwrap_or(Err(Failed::Unanswered));
         let took = started.elapsed();
@@ -173,9 +158,21 @@ impl Committer {
                 for (sequence, done) in (first..).zip(waiting) {
                     done.send(Joined::Stored { sequence }).ok();
                 }
-                group.hand_back(repeats, Failed::Duplicate);
             }
-            Err(failed) => group.hand_back(waiting.into_iter().chain(repeats), failed),
+            Err(failed) => group.hand_back(waiting, failed),
         }
     }
+}
+
+/// Has events published alone, all at one time. How long that takes; what takes longer than `wait_max` takes at least so
+/// long.
+async fn singly(events: impl IntoIterator<Item = Waiting>, wait_max: Duration) -> Duration {
+    let (look, mut looked) = mpsc::channel(1);
+    let started = Instant::now();
+    for event in events {
+        event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
+    }
+    drop(look);
+    tokio::time::timeout(wait_max, looked.recv()).await.ok();
+    started.elapsed()
 }

@@ -14,10 +14,10 @@ use tokio::time::Instant;
 
 /// Fewer that wait are never worth a trial.
 const TRIAL_WAITING_MIN: usize = 32;
-/// Time until a trial is repeated that said otherwise than the one before, or nothing, while callers wait in numbers. A
-/// trial holds them up, mostly for some milliseconds, so the time doubles, up to a minute, as long as trials say the
-/// same.
-const TRIAL_EVERY: Duration = Duration::from_secs(5);
+/// Time until a trial is repeated that said otherwise than the one before, or nothing, while callers wait in numbers: a
+/// wrong verdict may cost most of what the broker can take. A trial holds callers up, mostly for some milliseconds, so the
+/// time doubles, up to a minute, as long as trials say the same.
+const TRIAL_EVERY: Duration = Duration::from_millis(500);
 const TRIAL_EVERY_MAX: Duration = Duration::from_mins(1);
 /// So many that batches pay for them wherever they pay at all.
 const MANY: usize = 1_000;
@@ -75,9 +75,11 @@ impl Pace {
             && self.trial_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
     }
 
-    /// In a trial, this many single publishes at one time took this long.
-    pub(super) fn singles_took(&self, took: Duration, count: usize) {
-        self.single.store(nanos(took) / count.max(1) as u64, Ordering::Relaxed);
+    /// In a trial, one single publish took `one`, and this many at one time took `all`. What each more of them costs is
+    /// the broker's; what one takes by itself is mostly the way there and back, which is long where processors are busy.
+    pub(super) fn singles_took(&self, one: Duration, all: Duration, count: usize) {
+        let each = nanos(all.saturating_sub(one)) / count.saturating_sub(1).max(1) as u64;
+        self.single.store(each, Ordering::Relaxed);
         // One bad moment must not forbid batches for ever. Until the trial's batch is seen, the last verdict stands.
         self.batch_fixed.store(0, Ordering::Relaxed);
     }
@@ -128,10 +130,16 @@ fn nanos(duration: Duration) -> u64 {
 mod tests {
     use super::*;
 
+    /// A way of three milliseconds to a broker that takes so many microseconds for a single publish.
+    fn singles(pace: &Pace, single: u64) {
+        let all = Duration::from_micros(3_000 + single * 16);
+        pace.singles_took(Duration::from_micros(3_000 + single), all, 16);
+    }
+
     /// A broker that takes so many microseconds for a single publish and for a batch of a hundred.
     fn tried(single: u64, batch: u64) -> Pace {
         let pace = Pace::new();
-        pace.singles_took(Duration::from_micros(single * 32), 32);
+        singles(&pace, single);
         pace.batch_took(Duration::from_micros(batch), 100);
         pace
     }
@@ -169,7 +177,7 @@ mod tests {
     async fn trials_that_say_the_same_become_rare() {
         let pace = Pace::new();
         let said = |single: u64| {
-            pace.singles_took(Duration::from_micros(single * 32), 32);
+            singles(&pace, single);
             pace.batch_took(Duration::from_micros(6_500), 100);
         };
         (0..10).for_each(|_| said(30));
@@ -189,7 +197,7 @@ mod tests {
             pace.batch_took(Duration::from_millis(500), 100);
         }
         assert!(!pace.batch_pays(512));
-        pace.singles_took(Duration::from_millis(8), 32);
+        singles(&pace, 250);
         pace.batch_took(Duration::from_micros(6_500), 100);
         assert!(pace.batch_pays(512));
     }
@@ -198,7 +206,7 @@ mod tests {
     fn a_broker_that_became_fast_ends_the_batches() {
         let pace = tried(250, 6_500);
         assert!(pace.batch_pays(256));
-        pace.singles_took(Duration::from_millis(1), 32);
+        singles(&pace, 30);
         pace.batch_took(Duration::from_micros(6_500), 100);
         assert!(!pace.batch_pays(256));
     }
