@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use async_nats::jetstream;
+use async_nats::{HeaderName, jetstream};
 use bytes::Bytes;
 use contract::{Envelope, code};
 use time::OffsetDateTime;
@@ -71,8 +71,10 @@ impl Message {
                 (info.stream.to_owned(), info.stream_sequence, info.delivered.unsigned_abs(), info.published)
             },
         );
-        let header = |name: &str| {
-            raw.headers.as_ref().and_then(|headers| headers.get(name)).map(async_nats::HeaderValue::as_str)
+        let header = |name: &'static str| {
+            // A name as such: of a text the client would make one, each time.
+            let value = raw.headers.as_ref()?.get(HeaderName::from_static(name));
+            value.map(async_nats::HeaderValue::as_str)
         };
         let (envelope, verdict) = match Envelope::parse(header) {
             Ok(envelope) => (envelope, Ok(())),

@@ -27,6 +27,9 @@ use crate::{
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
 /// How long events wait at most to be joined by others while a batch is at work.
 const GATHER_MAX: Duration = Duration::from_millis(20);
+/// A batch of few begins no sooner than this after the one before it: where events come one after the other, each
+/// transaction has an fsync to pay, and the broker, which may share the disk, waits for it too.
+const PACE: Duration = Duration::from_millis(5);
 /// Wait after a pull that failed.
 const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));
 
@@ -125,9 +128,10 @@ struct Pull<H> {
 impl<H: Batch + Journal> Pull<H> {
     async fn run(self) -> anyhow::Result<()> {
         let mut failures = 0;
+        let mut begun = None;
         while !self.shutdown.is_draining() {
             let pulled = tokio::select! {
-                room = self.room() => self.pull(room).await,
+                room = self.room() => self.pull(room, &mut begun).await,
                 () = self.shutdown.draining() => break,
             };
             let Err(error) = pulled else {
@@ -166,19 +170,21 @@ impl<H: Batch + Journal> Pull<H> {
         room
     }
 
-    /// One pull. What comes while nothing is at work is a batch at once, so that a lone event never waits for company.
-    /// What comes while a batch is at work joins the next one, which begins when that work is done, the batch is full,
-    /// or twenty milliseconds are over: so there are few transactions where events come one after the other, and as many
-    /// at one time as `concurrency` allows where they come in crowds.
-    async fn pull(&self, mut room: OwnedSemaphorePermit) -> anyhow::Result<()> {
+    /// One pull. What comes while nothing is at work is a batch at once, so that a lone event never waits for company,
+    /// unless the batch before it has only just `begun`. What comes while a batch is at work joins the next one, which
+    /// begins when that work is done, the batch is full, or twenty milliseconds are over: so there are few transactions
+    /// where events come one after the other, and as many at one time as `concurrency` allows where they come in crowds.
+    async fn pull(&self, mut room: OwnedSemaphorePermit, begun: &mut Option<Instant>) -> anyhow::Result<()> {
         // No `.heartbeat()`: with async-nats 0.51 it swallows messages.
         let pulling = self.consumer.batch().max_messages(room.num_permits()).expires(PULL_EXPIRES).messages();
         let mut chunks = pulling.await.map_err(anyhow::Error::from)?.ready_chunks(self.batch_max);
         let (mut gathered, mut since) = (Vec::new(), Instant::now());
         loop {
+            let next = begun.map_or(since, |begun| begun + PACE);
             let chunk = tokio::select! {
                 chunk = chunks.next() => chunk,
-                () = self.gathering(since), if !gathered.is_empty() => {
+                () = self.gathering(since, next), if !gathered.is_empty() => {
+                    *begun = Some(Instant::now());
                     self.hand_on(std::mem::take(&mut gathered), &mut room);
                     continue;
                 }
@@ -192,8 +198,9 @@ impl<H: Batch + Journal> Pull<H> {
                 self.hand_on(gathered, &mut room);
                 return Ok(());
             };
+            let now = Instant::now();
             if gathered.is_empty() {
-                since = Instant::now();
+                since = now;
             }
             let mut failure = None;
             for message in chunk {
@@ -206,21 +213,23 @@ impl<H: Batch + Journal> Pull<H> {
                 self.hand_on(gathered, &mut room);
                 return Err(anyhow::Error::from_boxed(error));
             }
-            if gathered.len() >= room.num_permits() || self.work.is_idle() {
+            if gathered.len() >= room.num_permits() || (self.work.is_idle() && now >= next) {
+                *begun = Some(now);
                 self.hand_on(std::mem::take(&mut gathered), &mut room);
             }
         }
     }
 
-    /// Returns when the events that came `since` then should be handed on, which is soon in any case: until they are,
-    /// nobody tells the server that we have them.
-    async fn gathering(&self, since: Instant) {
+    /// Returns when the events that came `since` then should be handed on, not before `next`, which is soon in any case:
+    /// until they are, nobody tells the server that we have them.
+    async fn gathering(&self, since: Instant, next: Instant) {
         let mut done = pin!(self.work.done.notified());
         // From here on, so that what ends before it is waited for is not missed.
         done.as_mut().enable();
         if !self.work.is_idle() {
             tokio::time::timeout_at(since + GATHER_MAX, done).await.ok();
         }
+        tokio::time::sleep_until(next).await;
     }
 
     fn hand_on(&self, received: Vec<jetstream::Message>, room: &mut OwnedSemaphorePermit) {

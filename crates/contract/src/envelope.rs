@@ -131,7 +131,7 @@ impl Envelope {
     ///
     /// # Errors
     /// Names the first required header that is missing or means nothing.
-    pub fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Result<Self, EnvelopeError> {
+    pub fn parse<'a>(get: impl Fn(&'static str) -> Option<&'a str>) -> Result<Self, EnvelopeError> {
         let required = |name| get(name).filter(|value| !value.is_empty()).ok_or(EnvelopeError::Missing(name));
         let text = |name| Ok(decode(required(name)?));
         if required(header::CE_SPECVERSION)? != "1.0" {

@@ -161,13 +161,15 @@ impl<'a> Entry<'a> {
     /// As [`part`].
     fn of(body: &'a str) -> Result<Self, Code> {
         const NAMES: [&str; 7] = ["id", "time", "changes", "messaging", "standby", "field", "value"];
-        let [id, time, changes, messaging, standby, field, value] = part(body, NAMES)?;
-        let is_strange = json::members(body).any(|(quoted, value)| {
-            let is_known = |name: &str| NAMES.contains(&name) || ABOUT_ENTRY.contains(&name);
-            value.starts_with(['[', '{'])
-                && !is_empty(value)
-                && !json::unquoted(quoted).is_some_and(|name| is_known(&name))
+        if !body.starts_with('{') {
+            return Err(code::UNEXPECTED_SHAPE);
+        }
+        let mut is_strange = false;
+        let read = json::named_among(body, NAMES, |name, value| {
+            let is_content = value.starts_with(['[', '{']) && !is_empty(value);
+            is_strange |= is_content && !ABOUT_ENTRY.contains(&name);
         });
+        let [id, time, changes, messaging, standby, field, value] = read.ok_or(code::MALFORMED)?;
         Ok(Self { id, time, lists: [changes, messaging, standby], field, value, is_strange })
     }
 }

@@ -6,7 +6,7 @@ use std::{borrow::Cow, collections::BTreeMap};
 
 use serde_json::{Value, value::RawValue};
 
-pub use cut::{Member, elements, members, named, text, unquoted};
+pub use cut::{Member, elements, named, named_among, text, unquoted};
 
 /// Deepest nesting of arrays and objects that is accepted; the parsers behind us (ours and PostgreSQL's) recurse.
 pub const DEPTH_MAX: usize = 100;
@@ -14,10 +14,9 @@ pub const DEPTH_MAX: usize = 100;
 /// Whether `text` nests deeper than [`DEPTH_MAX`]. One pass, no recursion; says nothing of whether it is valid JSON.
 /// Proved by `brackets_inside_strings_do_not_nest`.
 pub fn is_too_deep(text: &str) -> bool {
-    // Nearly no text opens as many as may nest. Counting needs no look at what is inside strings, and the compiler makes
-    // it many bytes at a time.
-    let opened = text.bytes().filter(|byte| matches!(byte, b'[' | b'{')).count();
-    opened > DEPTH_MAX && nests_too_deep(text)
+    // Nearly no text opens as many as may nest, and counting needs no look at what is inside strings.
+    let count = |bracket| memchr::memchr_iter(bracket, text.as_bytes()).count();
+    count(b'[') + count(b'{') > DEPTH_MAX && nests_too_deep(text)
 }
 
 fn nests_too_deep(text: &str) -> bool {

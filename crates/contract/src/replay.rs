@@ -39,7 +39,7 @@ impl Replay {
     }
 
     /// Reads it from a message's headers.
-    pub(crate) fn parse<'a>(get: impl Fn(&str) -> Option<&'a str>) -> Option<Self> {
+    pub(crate) fn parse<'a>(get: impl Fn(&'static str) -> Option<&'a str>) -> Option<Self> {
         let event = get(header::REPLAYED_FROM)?.parse().ok()?;
         Some(Self {
             event,

@@ -3,7 +3,7 @@
 //! Only `traceparent` and `tracestate` are read or written, both of bounded length. What is malformed counts as absent.
 //! Whether the caller may be believed is the caller's decision: an extracted context can be a parent or only a link.
 
-use async_nats::header::HeaderValue;
+use async_nats::header::{HeaderName, HeaderValue};
 use contract::header::{TRACEPARENT, TRACESTATE};
 use opentelemetry::{
     Context, global,
@@ -22,7 +22,7 @@ pub fn inject(span: &tracing::Span, headers: &mut async_nats::HeaderMap) {
 
 /// Reads the trace context of a message.
 pub fn from_message(headers: &async_nats::HeaderMap) -> Context {
-    let get = |name| headers.get(name).map(async_nats::HeaderValue::as_str);
+    let get = |name| headers.get(HeaderName::from_static(name)).map(HeaderValue::as_str);
     extract(get(TRACEPARENT), get(TRACESTATE))
 }
 

@@ -24,7 +24,7 @@ pub fn elements(array: &str) -> impl Iterator<Item = &str> {
 
 /// The members of `object`, each with its name and its value as the bytes that they have there, the name in its quotes.
 /// What is not an object has none. Proved by `members_are_what_a_parser_sees`.
-pub fn members(object: &str) -> impl Iterator<Item = (&str, &str)> {
+fn members(object: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = object.strip_prefix('{').unwrap_or_default();
     std::iter::from_fn(move || {
         rest = rest.trim_start_matches(',').trim_start_matches(SPACE);
@@ -59,10 +59,20 @@ pub fn text(member: Member<'_>) -> Option<String> {
 /// The values of the members of `object` that have these names; `None` where one of them stands twice, so that two
 /// readers could see two things, or where a name cannot be read.
 pub fn named<'a, const N: usize>(object: &'a str, names: [&str; N]) -> Option<[Member<'a>; N]> {
+    named_among(object, names, |_, _| {})
+}
+
+/// The same, and tells name and value of every other member.
+pub fn named_among<'a, const N: usize>(
+    object: &'a str,
+    names: [&str; N],
+    mut other: impl FnMut(&str, &'a str),
+) -> Option<[Member<'a>; N]> {
     let mut found = [None; N];
     for (quoted, value) in members(object) {
         let read = unquoted(quoted)?;
         let Some((_, place)) = names.iter().zip(&mut found).find(|(name, _)| **name == read) else {
+            other(&read, value);
             continue;
         };
         if place.replace(value).is_some() {
