@@ -8,6 +8,10 @@ use edge::{Edge, Open};
 use lifecycle::Shutdown;
 use tokio::net::TcpListener;
 
+// A delivery costs some hundred allocations, most of them of some bytes; what it is told is in .cargo/config.toml.
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 #[tokio::main]
 async fn main() -> anyhow::Result<ExitCode> {
     let settings = config::load(Role::Edge)?;
