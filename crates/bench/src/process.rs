@@ -102,11 +102,14 @@ pub(crate) fn family(root: u32) -> Vec<u32> {
     family
 }
 
-/// The most memory that a process ever had resident, MiB.
-pub(crate) fn peak_memory_mib(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
-    line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0
+/// The most memory that one of these processes ever had resident, MiB.
+pub(crate) fn peak_memory_mib(pids: &[u32]) -> f64 {
+    let peak = |pid: &u32| {
+        let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap_or_default();
+        line.trim().trim_end_matches(" kB").trim().parse::<f64>().unwrap_or_default() / 1024.0
+    };
+    pids.iter().map(peak).fold(0.0, f64::max)
 }
 
 fn beside(name: &str) -> anyhow::Result<PathBuf> {

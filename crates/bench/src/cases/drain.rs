@@ -79,8 +79,9 @@ async fn drain(
     row.cpu_seconds("weir-c2s", cpu(&pids).since(cpu(&[])), events);
     row.cpu_seconds("nats", cpu(&nats_pids).since(before.0), events);
     row.cpu_seconds("postgres", cpu(&database.pids()).since(before.1), events);
-    let memory = pids.iter().map(|pid| peak_memory_mib(*pid)).fold(0.0, f64::max);
-    row.memory("weir-c2s", memory);
+    row.memory("weir-c2s", peak_memory_mib(&pids));
+    row.memory("nats", peak_memory_mib(&nats_pids));
+    row.memory("postgres", peak_memory_mib(&database.pids()));
     report.add(row)
 }
 

@@ -93,7 +93,8 @@ async fn series(
         row.mode = Some(mode);
         row.cpu_seconds("edge", cpu(&[edge_pid]).since(before.0), outcome.accepted);
         row.cpu_seconds("nats", cpu(&nats_pids).since(before.1), outcome.accepted);
-        row.memory("edge", peak_memory_mib(edge_pid));
+        row.memory("edge", peak_memory_mib(&[edge_pid]));
+        row.memory("nats", peak_memory_mib(&nats_pids));
         row.fsyncs_per_event = fsyncs.map(|fsyncs| fsyncs as f64 / outcome.accepted.max(1) as f64);
         accepted.extend(outcome.sent.into_iter().map(|(number, _)| number));
         report.add(row)?;

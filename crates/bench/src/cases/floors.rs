@@ -63,6 +63,6 @@ pub(super) async fn measure(
     let mut row = Row::new("floor", name).of_load(&outcome).size(kib).connections(connections);
     row.fsync = fsync;
     row.cpu_seconds("server", spent, outcome.accepted);
-    row.memory("server", peak_memory_mib(floor.process.pid()));
+    row.memory("server", peak_memory_mib(&[floor.process.pid()]));
     report.add(row)
 }

@@ -71,8 +71,10 @@ async fn measure(plan: &Plan, machine: &Machine, report: &mut Report, rate: u64)
         {
             row.cpu_seconds(who, after.since(before), outcome.accepted);
         }
-        row.memory("edge", peak_memory_mib(edge_pid));
-        row.memory("weir-c2s", peak_memory_mib(consumer_pid));
+        row.memory("edge", peak_memory_mib(&[edge_pid]));
+        row.memory("nats", peak_memory_mib(&nats_pids));
+        row.memory("weir-c2s", peak_memory_mib(&[consumer_pid]));
+        row.memory("postgres", peak_memory_mib(&database.pids()));
         report.add(row)?;
     }
     Ok(())
