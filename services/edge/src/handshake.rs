@@ -8,16 +8,21 @@ use axum::{
 };
 use tracing::info;
 
-use crate::{error::Refusal, http::Exchange, ingest::Ingest, provider::Head, server::Peer};
+use crate::{
+    error::Refusal,
+    http::{Exchange, observe},
+    ingest::Ingest,
+    provider::Head,
+    server::Peer,
+};
 
 /// The handler of GET on the endpoints that take it. HEAD, which routers serve beside GET, is no handshake.
 pub(crate) async fn answer(
     State(ingest): State<Ingest>,
-    Extension(exchange): Extension<Exchange>,
     Extension(peer): Extension<Peer>,
     request: Request,
 ) -> Response<Body> {
-    match ingest.handshake(&peer, &request) {
+    let answer = async |exchange: Exchange, request: Request| match ingest.handshake(&peer, &request) {
         Ok(response) => {
             let (id, route) = (exchange.id, exchange.route());
             info!(
@@ -33,7 +38,8 @@ pub(crate) async fn answer(
             ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange);
             refusal.into_response(exchange.id)
         }
-    }
+    };
+    observe(&ingest.app, request, answer).await
 }
 
 impl Ingest {

@@ -9,7 +9,6 @@ use axum::{
     body::Body,
     extract::{Request, State},
     http::{HeaderValue, Response},
-    middleware,
     routing::{get, post},
 };
 use bus::Publisher;
@@ -17,7 +16,7 @@ use lifecycle::Shutdown;
 use tower::Service as _;
 use uuid::Uuid;
 
-pub(crate) use observe::Exchange;
+pub(crate) use observe::{Exchange, observe};
 
 use crate::{
     body::Room,
@@ -64,11 +63,8 @@ pub(crate) fn router(app: &Arc<App>, providers: &[Arc<Registered>], probes: Rout
             }
         }
     }
-    let router = router
-        .fallback(not_found)
-        .method_not_allowed_fallback(method_not_allowed)
-        .layer(middleware::from_fn_with_state(app.clone(), observe::observe))
-        .with_state(app.clone());
+    let router =
+        router.fallback(not_found).method_not_allowed_fallback(method_not_allowed).with_state(app.clone());
     outermost(router.merge(probes))
 }
 
@@ -95,18 +91,18 @@ pub(crate) async fn answer(mut router: Router, mut request: Request) -> Result<R
     Ok(response)
 }
 
-async fn not_found(State(app): State<Arc<App>>, Extension(exchange): Extension<Exchange>) -> Response<Body> {
-    refuse(&app, &exchange, Refusal::NotFound)
+async fn not_found(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    refuse(&app, request, Refusal::NotFound).await
 }
 
-async fn method_not_allowed(
-    State(app): State<Arc<App>>,
-    Extension(exchange): Extension<Exchange>,
-) -> Response<Body> {
-    refuse(&app, &exchange, Refusal::MethodNotAllowed)
+async fn method_not_allowed(State(app): State<Arc<App>>, request: Request) -> Response<Body> {
+    refuse(&app, request, Refusal::MethodNotAllowed).await
 }
 
-fn refuse(app: &App, exchange: &Exchange, refusal: Refusal) -> Response<Body> {
-    app.refusals.note(NO_PROVIDER, &refusal, exchange);
-    refusal.into_response(exchange.id)
+async fn refuse(app: &App, request: Request, refusal: Refusal) -> Response<Body> {
+    let refuse = async |exchange: Exchange, _| {
+        app.refusals.note(NO_PROVIDER, &refusal, &exchange);
+        refusal.into_response(exchange.id)
+    };
+    observe(app, request, refuse).await
 }

@@ -16,7 +16,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt as _;
 use crate::{
     body,
     error::Refusal,
-    http::{App, Exchange},
+    http::{App, Exchange, observe},
     provider::{Draft, Head, Registered, Verdict},
     publish::{self, Delivery},
     rate::Standing,
@@ -36,21 +36,25 @@ pub(crate) struct Ingest {
 /// The handler of every provider's endpoint.
 pub(crate) async fn receive(
     State(ingest): State<Ingest>,
-    Extension(exchange): Extension<Exchange>,
     Extension(peer): Extension<Peer>,
     path: Result<RawPathParams, RawPathParamsRejection>,
     request: Request,
 ) -> Response<Body> {
     // A path that is not UTF-8 holds no secret of ours.
     let path_secret = path.ok().and_then(|path| Some(path.iter().next()?.1.to_owned()));
-    match ingest.delivery(&exchange, &peer, path_secret.as_deref(), request).await {
+    let ingest = &ingest;
+    let receive = async |exchange: Exchange, request| match ingest
+        .delivery(&exchange, &peer, path_secret.as_deref(), request)
+        .await
+    {
         Ok(response) => response,
         Err(refusal) => {
             ingest.app.refusals.note(ingest.provider.name, &refusal, &exchange);
             peer.expect_more_than_was_read();
             refusal.into_response(exchange.id)
         }
-    }
+    };
+    observe(&ingest.app, request, receive).await
 }
 
 impl Ingest {
@@ -162,7 +166,7 @@ impl Exchange {
 mod tests {
     use super::*;
 
-    fn room_of<A, B, C, D, E, F>(_: impl Fn(A, B, C, D, E) -> F) -> usize {
+    fn room_of<A, B, C, D, F>(_: impl Fn(A, B, C, D) -> F) -> usize {
         size_of::<F>()
     }
 

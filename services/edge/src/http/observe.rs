@@ -1,12 +1,11 @@
 //! The span, the metrics and the safety net around every request that is not a probe.
 
-use std::{panic::AssertUnwindSafe, sync::Arc};
+use std::panic::AssertUnwindSafe;
 
 use axum::{
     body::Body,
-    extract::{MatchedPath, Request, State},
+    extract::{MatchedPath, Request},
     http::{Method, Response, header::HeaderName},
-    middleware::Next,
 };
 use contract::header;
 use futures::FutureExt as _;
@@ -38,13 +37,15 @@ impl Exchange {
     }
 }
 
-pub(super) async fn observe(
-    State(app): State<Arc<App>>,
-    route: Option<MatchedPath>,
-    mut request: Request,
-    next: Next,
+/// Handles a request inside what every one of them has around it: span, counters, and an answer even if it panics. Called
+/// by the handlers, not a layer around them: each layer costs every delivery its boxes.
+pub(crate) async fn observe<F: Future<Output = Response<Body>>>(
+    app: &App,
+    request: Request,
+    handle: impl FnOnce(Exchange, Request) -> F,
 ) -> Response<Body> {
     let started = Instant::now();
+    let route = request.extensions().get::<MatchedPath>().cloned();
     let id = request.extensions().get::<RequestId>().map_or_else(Uuid::now_v7, |id| id.0);
     let method = method(request.method());
     let inbound = request
@@ -55,9 +56,8 @@ pub(super) async fn observe(
     let path = route.as_ref().map(MatchedPath::as_str);
     let span = span(method, path, id);
     let exchange = Exchange { id, span: span.clone(), inbound, route: route.clone() };
-    request.extensions_mut().insert(exchange);
     let active = app.metrics.enter(method);
-    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let handled = AssertUnwindSafe(handle(exchange, request)).catch_unwind().await;
     let response = handled.unwrap_or_else(|_| {
         // The panic hook has written where; here is which request it was.
         error!(parent: &span, weir.delivery.id = %id, "request handler panicked");
