@@ -137,8 +137,7 @@ impl Publisher {
     /// # Errors
     /// See [`PublishError`].
     pub fn publish(&self, event: Event) -> impl Future<Output = Result<Receipt, PublishError>> + Send {
-        let span = span(&event);
-        self.publish_in(span, event)
+        self.publish_in(event, None)
     }
 
     /// The same, in a span that is linked to the trace of `original`: for what is published again.
@@ -146,12 +145,15 @@ impl Publisher {
     /// # Errors
     /// See [`PublishError`].
     pub async fn publish_again(&self, event: Event, original: &Context) -> Result<Receipt, PublishError> {
-        let span = span(&event);
-        telemetry::propagation::link(&span, original);
-        self.publish_in(span, event).await
+        self.publish_in(event, Some(original)).await
     }
 
-    async fn publish_in(&self, span: Span, event: Event) -> Result<Receipt, PublishError> {
+    async fn publish_in(&self, event: Event, original: Option<&Context>) -> Result<Receipt, PublishError> {
+        // Made when it is waited for, not before: whoever waits may do so in a span of its own.
+        let span = span(&event);
+        if let Some(original) = original {
+            telemetry::propagation::link(&span, original);
+        }
         let started = Instant::now();
         let stream = event.stream;
         let result = self.publish_by(&event, started + self.timeout, &span).instrument(span.clone()).await;

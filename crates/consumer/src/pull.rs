@@ -27,8 +27,9 @@ use crate::{
 pub(crate) const PULL_EXPIRES: Duration = Duration::from_secs(1);
 /// How long events wait at most to be joined by others while a batch is at work.
 const GATHER_MAX: Duration = Duration::from_millis(20);
-/// A batch of few begins no sooner than this after the one before it: where events come one after the other, each
-/// transaction has an fsync to pay, and the broker, which may share the disk, waits for it too.
+/// A batch of few begins no sooner than this after the one before it (but for the last of a pull, which nothing will join):
+/// where events come one after the other, each transaction has an fsync to pay, and the broker, which may share the disk,
+/// waits for it too.
 const PACE: Duration = Duration::from_millis(5);
 /// Wait after a pull that failed.
 const PULL_RETRY: Backoff = Backoff::new(Duration::from_millis(100), Duration::from_secs(5));

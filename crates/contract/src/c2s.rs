@@ -167,8 +167,11 @@ fn event<'a>(body: &'a str, lead: &str, outer_action: Option<String>) -> Result<
     let [id, hook_action, attributes] =
         object(lead, ["id", "hook_action", "attributes"]).ok_or_else(strange)?;
     let [updated_at] = match attributes {
-        Some(attributes) => object(attributes, ["updated_at"]).ok_or_else(strange)?,
-        None => [None],
+        // What PHP writes of no attributes is an empty array.
+        Some(attributes) if !attributes.starts_with('[') => {
+            object(attributes, ["updated_at"]).ok_or_else(strange)?
+        }
+        Some(_) | None => [None],
     };
     let lead_id = text(id).ok_or_else(|| reject(code::MISSING_ID, None))?;
     let updated_at = match updated_at.map(json::unquoted) {

@@ -63,13 +63,16 @@ pub fn init(
         .transpose()?;
 
     // The order matters: the trace layer makes the context that the two log layers read.
-    tracing_subscriber::registry()
+    let subscriber = tracing_subscriber::registry()
         .with(tracer.as_ref().map(|provider| traces::layer(provider, service)))
         .with(logger.as_ref().map(|provider| logs::export_layer(provider, log)).transpose()?)
-        .with(logs::output_layer(log)?)
-        .with(tracer.is_none().then(logs::without_traces))
-        .try_init()
-        .context("telemetry is already set up in this process")?;
+        .with(logs::output_layer(log)?);
+    let set_up = match &tracer {
+        Some(_) => subscriber.try_init(),
+        // No layer where there is none: that would have every line ask again whether it may be said.
+        None => subscriber.with(logs::without_traces()).try_init(),
+    };
+    set_up.context("telemetry is already set up in this process")?;
 
     global::set_text_map_propagator(TraceContextPropagator::new());
     global::set_meter_provider(meter.clone());

@@ -19,7 +19,8 @@ use crate::Bus;
 /// processor, which may keep each of them waiting for some milliseconds, does not look like a slow disk, or hide one.
 const TRIAL_MIN: usize = 24;
 const TRIAL_SINGLES_MAX: usize = 64;
-/// How long a trial waits for single publishes, those before it and its own: everybody else waits meanwhile.
+/// How long a trial waits at most for single publishes, those before it, and its own three times: everybody else waits
+/// meanwhile.
 const TRIAL_WAIT_MAX: Duration = Duration::from_millis(100);
 /// How often a trial waits for the single publishes before it. Between two waits, whoever joined is committed as a
 /// batch; since nobody publishes alone meanwhile, the backlog drains.
@@ -72,6 +73,7 @@ impl Committer {
                 rounds += 1;
                 if self.trial(&group, &mut queue, events).await || rounds >= TRIAL_ROUNDS_MAX {
                     rounds = 0;
+                    group.pace.end_trial();
                     group.trial.store(false, Ordering::Relaxed);
                 }
             } else {
@@ -106,10 +108,12 @@ impl Committer {
         // Two by themselves, of which the slower one met with something else, and the others at one time.
         let mut one = wait_max;
         for event in events.drain(..2) {
-            one = one.min(singly([event], wait_max).await);
+            one = one.min(singly([event], wait_max).await.0);
         }
         let count = events.len();
-        group.pace.singles_took(one, singly(events, wait_max).await, count);
+        let (all, is_whole) = singly(events, wait_max).await;
+        // Of what was cut off it is only known that it takes longer: the way there is no matter then.
+        group.pace.singles_took(if is_whole { one } else { Duration::ZERO }, all, count);
         self.batches(group, batch, true).await;
         true
     }
@@ -164,15 +168,15 @@ impl Committer {
     }
 }
 
-/// Has events published alone, all at one time. How long that takes; what takes longer than `wait_max` takes at least so
-/// long.
-async fn singly(events: impl IntoIterator<Item = Waiting>, wait_max: Duration) -> Duration {
+/// Has events published alone, all at one time. How long that takes, and whether that is the whole of it: after `wait_max`
+/// nobody waits for the rest.
+async fn singly(events: impl IntoIterator<Item = Waiting>, wait_max: Duration) -> (Duration, bool) {
     let (look, mut looked) = mpsc::channel(1);
     let started = Instant::now();
     for event in events {
         event.done.send(Joined::Alone { may_be_stored: false, look: Some(look.clone()) }).ok();
     }
     drop(look);
-    tokio::time::timeout(wait_max, looked.recv()).await.ok();
-    started.elapsed()
+    let is_whole = tokio::time::timeout(wait_max, looked.recv()).await.is_ok();
+    (started.elapsed(), is_whole)
 }

@@ -19,6 +19,8 @@ const TRIAL_WAITING_MIN: usize = 32;
 /// time doubles, up to a minute, as long as trials say the same.
 const TRIAL_EVERY: Duration = Duration::from_millis(500);
 const TRIAL_EVERY_MAX: Duration = Duration::from_mins(1);
+/// When the next trial is due while one is at work.
+const AT_WORK: u64 = u64::MAX;
 /// So many that batches pay for them wherever they pay at all.
 const MANY: usize = 1_000;
 /// Cost of each message in a batch (measured: 1,000 in 33 ms).
@@ -26,8 +28,8 @@ const BATCH_EACH: Duration = Duration::from_micros(30);
 /// A single publish that costs less than this has no fsync that a batch could save, and a batch costs the broker's
 /// processor twice as much for each event.
 const SINGLE_MIN: Duration = Duration::from_micros(120);
-/// A batch must promise to be this much faster, in halves: it makes the first one in it wait for the last.
-const MARGIN_HALVES: u64 = 3;
+/// A batch must promise to be this much faster, in quarters: it makes the first one in it wait for the last.
+const MARGIN_QUARTERS: u64 = 5;
 
 /// What one stream takes. Estimates only: a lost update between threads does no harm.
 #[derive(Debug)]
@@ -68,11 +70,17 @@ impl Pace {
     pub(super) fn begin_trial(&self, waiting: usize) -> bool {
         let now = nanos(self.start.elapsed());
         let due = self.trial_at.load(Ordering::Relaxed);
-        // Until the trial has told something.
-        let next = now + nanos(TRIAL_EVERY);
         waiting >= TRIAL_WAITING_MIN
             && now >= due
-            && self.trial_at.compare_exchange(due, next, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+            && self.trial_at.compare_exchange(due, AT_WORK, Ordering::Relaxed, Ordering::Relaxed).is_ok()
+    }
+
+    /// A trial is over. One that told nothing, because something was beside it or its batch failed, is not repeated at
+    /// once, or there would be nothing but trials.
+    pub(super) fn end_trial(&self) {
+        if self.trial_at.load(Ordering::Relaxed) == AT_WORK {
+            self.next_trial((self.trial_every.load(Ordering::Relaxed) * 2).min(nanos(TRIAL_EVERY_MAX)));
+        }
     }
 
     /// In a trial, one single publish took `one`, and this many at one time took `all`. What each more of them costs is
@@ -104,6 +112,10 @@ impl Pace {
         } else {
             nanos(TRIAL_EVERY)
         };
+        self.next_trial(every);
+    }
+
+    fn next_trial(&self, every: u64) {
         self.trial_every.store(every, Ordering::Relaxed);
         self.trial_at.store(nanos(self.start.elapsed()) + every, Ordering::Relaxed);
     }
@@ -114,8 +126,8 @@ impl Pace {
         if single < nanos(SINGLE_MIN) {
             return usize::MAX;
         }
-        let saved = single.saturating_sub(nanos(BATCH_EACH) * MARGIN_HALVES / 2);
-        let waiting = (fixed * MARGIN_HALVES / 2).checked_div(saved);
+        let saved = single.saturating_sub(nanos(BATCH_EACH) * MARGIN_QUARTERS / 4);
+        let waiting = (fixed * MARGIN_QUARTERS / 4).checked_div(saved);
         waiting
             .and_then(|waiting| usize::try_from(waiting + 1).ok())
             .map_or(usize::MAX, |waiting| waiting.max(2))
@@ -169,6 +181,12 @@ mod tests {
         let pace = Pace::new();
         assert!(!pace.begin_trial(TRIAL_WAITING_MIN - 1));
         assert!(pace.begin_trial(100) && !pace.begin_trial(100));
+        tokio::time::advance(TRIAL_EVERY_MAX).await;
+        assert!(!pace.begin_trial(100), "the first one is at work");
+        // It told nothing.
+        pace.end_trial();
+        tokio::time::advance(TRIAL_EVERY).await;
+        assert!(!pace.begin_trial(100));
         tokio::time::advance(TRIAL_EVERY).await;
         assert!(pace.begin_trial(100));
     }

@@ -99,7 +99,7 @@ impl<H: Batch + Journal> Work<H> {
         }
         let releasing = AssertUnwindSafe(self.handler.release(message)).catch_unwind();
         if !matches!(tokio::time::timeout(self.handle_timeout, releasing).await, Ok(Ok(Ok(())))) {
-            warn!(event.id = %message.envelope.id, "an attempt that had no end may count as one");
+            warn!(event.id = %message.envelope.id, consumer = message.consumer, "an attempt that had no end may count as one");
         }
     }
 }

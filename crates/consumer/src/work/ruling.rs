@@ -44,7 +44,7 @@ impl<H: Batch + Journal> Work<H> {
         let Err(problem) = self.patience.until_there(|| self.record(message, outcome)).await else {
             return ruling;
         };
-        warn!(event.id = %message.envelope.id, error = problem.text(), "verdict not recorded");
+        warn!(event.id = %message.envelope.id, consumer = message.consumer, error = problem.text(), "verdict not recorded");
         match (problem, ruling) {
             (Failure::Unavailable { .. } | Failure::Wait { .. }, _) => give_back(message, code::UNAVAILABLE),
             // A verdict that is not committed must not end the event.

@@ -38,7 +38,7 @@ fn every_form_yields_lead_id_instant_and_action() {
 #[test]
 fn a_batch_keeps_the_exact_bytes_of_each_element() {
     let body = r#"[ {"id":"b-1", "attributes":{"updated_at":"2026-01-20T10:02:00Z"}} ,{"id":"b-2","attributes":{"updated_at":"x"}},
-        {"attributes":{"updated_at":"2026-01-20T10:02:00Z"}}, {"id":"b-4","attributes":{}}, 7 ]"#;
+        {"attributes":{"updated_at":"2026-01-20T10:02:00Z"}}, {"id":"b-4","attributes":[]}, 7 ]"#;
     let events = split(body).unwrap();
     assert_eq!(
         events[0].as_ref().unwrap().body,

@@ -111,7 +111,12 @@ impl Limits {
             () => Kind::Other,
         };
         if !error.may_pass() && matches!(kind, Kind::Other) {
-            warn!(destination = source.name(), code = error.code().as_str(), "a question is refused");
+            warn!(
+                lead.id = lead_id,
+                destination = source.name(),
+                code = error.code().as_str(),
+                "a question is refused"
+            );
             return Ok(None);
         }
         let trouble = Trouble {

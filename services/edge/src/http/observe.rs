@@ -60,7 +60,7 @@ pub(crate) async fn observe<F: Future<Output = Response<Body>>>(
     let handled = AssertUnwindSafe(handle(exchange, request)).catch_unwind().await;
     let response = handled.unwrap_or_else(|_| {
         // The panic hook has written where; here is which request it was.
-        error!(parent: &span, weir.delivery.id = %id, "request handler panicked");
+        error!(parent: &span, weir.delivery.id = %id, http.route = route.as_ref().map(MatchedPath::as_str), "request handler panicked");
         Refusal::Internal.into_response(id)
     });
     drop(active);
